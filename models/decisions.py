@@ -1,0 +1,60 @@
+"""Scores to decisions: assigned, for review, or none and why."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from models.scorer import Scored
+from models.text import is_english
+
+MIN_TOKENS = 4  # shorter texts say too little to be refused with confidence
+MIN_KNOWN_SHARE = 0.4  # below this share of known tokens the scores rest on too little of the text
+
+
+class Decision(StrEnum):
+    """What became of one topic for one text."""
+
+    ASSIGNED = "assigned"
+    REVIEW = "review"
+    NONE = "none"
+
+
+class Reason(StrEnum):
+    """Why a text was given no topic."""
+
+    BELOW_THRESHOLD = "below_threshold"
+    TOO_SHORT = "too_short"
+    OUT_OF_VOCABULARY = "out_of_vocabulary"
+    UNSUPPORTED_LANGUAGE = "unsupported_language"
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Where one topic's scores are cut: assigned from `threshold` up, for review from `review` up."""
+
+    threshold: float
+    review: float
+
+    def decide(self, score: float) -> Decision:
+        """The decision for a score."""
+        if score >= self.threshold:
+            return Decision.ASSIGNED
+        return Decision.REVIEW if score >= self.review else Decision.NONE
+
+
+def decide(scored: Scored, cuts: tuple[Cut, ...]) -> tuple[tuple[Decision, ...], Reason | None]:
+    """One decision a topic, and the reason where nothing is assigned (else None).
+
+    A text in another language is given nothing: names and loan words would still score, but the cuts were never measured
+    on such text.
+    """
+    english = is_english(scored.tokens)
+    if not english:
+        return (Decision.NONE,) * len(cuts), Reason.UNSUPPORTED_LANGUAGE
+    decisions = tuple(cut.decide(score) for cut, score in zip(cuts, scored.scores.tolist(), strict=True))
+    if Decision.ASSIGNED in decisions:
+        return decisions, None
+    if len(scored.tokens) < MIN_TOKENS:
+        return decisions, Reason.TOO_SHORT
+    if scored.n_known < MIN_KNOWN_SHARE * len(scored.tokens):
+        return decisions, Reason.OUT_OF_VOCABULARY
+    return decisions, Reason.BELOW_THRESHOLD

@@ -1,0 +1,128 @@
+"""What kind of line a line is: furniture, a date, a byline, a headline, prose.
+
+Wording rules are data (`furniture.toml`, with examples); the rest is told by shape, so that it holds on sites never seen.
+"""
+
+import re
+import tomllib
+from enum import Enum
+from functools import cache
+from pathlib import Path
+
+RULES_PATH = Path(__file__).with_name("furniture.toml")
+
+
+class Kind(Enum):
+    """What a line is."""
+
+    WIDGET = "widget"
+    SECTION = "section"
+    PROMO = "promo"
+    LINK = "link"
+    LEGAL = "legal"
+    MENU = "menu"
+    DATE = "date"
+    CREDIT = "credit"  # a source and its age on one line
+    BYLINE = "byline"
+    LABEL = "label"  # one to three words with nothing to say by themselves
+    HEADLINE = "headline"
+    PROSE = "prose"
+
+
+FURNITURE = frozenset({Kind.WIDGET, Kind.SECTION, Kind.PROMO, Kind.LINK, Kind.LEGAL, Kind.MENU})
+MARGINALIA = frozenset({Kind.DATE, Kind.CREDIT, Kind.BYLINE})
+MAX_FURNITURE = 260  # characters; longer lines are never furniture, and patterns never run on long text
+
+_MONTH = r"jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?"
+_DAY = r"(?:mon|tue|tues|wed|wednes|thu|thur|thurs|fri|sat|satur|sun)(?:day)?"
+_UNIT = r"s|m|h|d|w|y|sec(?:ond)?s?|min(?:ute)?s?|mins|hrs?|hours?|days?|wks?|weeks?|mos?|months?|yrs?|years?"
+_FILLER = (
+    r"published|updated|posted|modified|created|last|first|on|at|by|ago|the|of|and|date|time|edited|revised|from|today|"
+    r"yesterday|just|now|an?|about|over|almost|read|am|pm|a\.m\.|p\.m\.|noon|midnight|gmt|utc|[ecmp]s?d?t|cest|cet|bst|msk|ist|jst|kst|"
+    r"edt|est|pdt|pst|eat|wat|cat|local|hours|st|nd|rd|th|year|issue"
+)
+_DATE_WORD = re.compile(rf"(?:{_MONTH}|{_DAY}|{_UNIT}|{_FILLER}|\d{{1,4}}(?:st|nd|rd|th|h|m|d|w|y|am|pm|t|z|gmt|utc|min)?)\.?", re.IGNORECASE)
+_DATE_EVIDENCE = re.compile(
+    rf"\d{{1,2}}[:.]\d{{2}}|\b(?:19|20)\d{{2}}\b|\bago\b|\byesterday\b|\btoday\b|\bjust now\b|\b(?:{_MONTH})\b.{{0,4}}\d|\d.{{0,3}}\b(?:{_MONTH})\b|"
+    rf"^\W*\d{{1,3}} ?(?:{_UNIT})\b|\d{{1,2}}[./-]\d{{1,2}}[./-]\d{{2,4}}|\bmin(?:ute)?s? read\b",
+    re.IGNORECASE,
+)
+_SPLIT_WORDS = re.compile(r"[^\W_]+(?:[.'’][^\W_]+)*\.?")
+_BYLINE = re.compile(
+    r"(?:(?:words|text|story|photos?|written|reported|reporting|edited|editing|posted|published|analysis|opinion|video) )?by:? [A-Z].{0,80}|"
+    r"[A-Z][\w.'’-]+(?: [A-Z][\w.'’-]*){1,3},? (?:correspondent|reporter|staff writer|editor|columnist|contributor|in [A-Z]\w+)|"
+    r"(?:from )?our (?:own )?correspondents?(?: in .{1,30})?|(?:staff|agency|agencies|web|news) (?:writer|reporter|desk|report)s?",
+)
+_BYLINE_ANY_CASE = re.compile(r"by [^.!?]{2,60}", re.IGNORECASE)
+_MENU_SPLIT = re.compile(r"\s+[|·•»›>/]\s+|\t+|\s{3,}|\s*\|\s*")
+_CREDIT_SPLIT = re.compile(r"\s+[|·•–—-]\s+|\s*[|·•]\s*|,\s+")
+_SENTENCE_END = re.compile(r"""[.!?…。！？]['"’”»)\]]*$""")
+_TRIM = " \t.…:»›→>►▶«‹←"
+
+
+@cache
+def _rules() -> tuple[tuple[Kind, re.Pattern[str]], ...]:
+    """One pattern a kind, in the order of the file."""
+    joined: dict[str, list[str]] = {}
+    for rule in tomllib.loads(RULES_PATH.read_text(encoding="utf-8"))["rule"]:
+        joined.setdefault(rule["kind"], []).append(rule["pattern"])
+    return tuple((Kind(kind), re.compile("|".join(f"(?:{p})" for p in patterns), re.IGNORECASE)) for kind, patterns in joined.items())
+
+
+def kind_of(line: str) -> Kind:
+    """The kind of a line that is not blank."""
+    line = line.strip()
+    if len(line) > MAX_FURNITURE:
+        return Kind.PROSE
+    bare = line.strip(_TRIM)
+    for kind, pattern in _rules():
+        if pattern.fullmatch(bare):
+            return kind
+    if is_date(line):
+        return Kind.DATE
+    if split_credit(line):
+        return Kind.CREDIT
+    if (_BYLINE.fullmatch(line) or (_BYLINE_ANY_CASE.fullmatch(line) and line[:2] in ("By", "BY"))) and len(line.split()) <= 12:
+        return Kind.BYLINE
+    if _is_menu(line):
+        return Kind.MENU
+    n_words = len(line.split())
+    if _SENTENCE_END.search(line) and n_words >= 4:
+        return Kind.PROSE
+    if not any(char.isalnum() for char in line):
+        return Kind.WIDGET
+    if n_words <= 3 and len(line) <= 40:
+        return Kind.LABEL
+    return Kind.HEADLINE if n_words <= 28 else Kind.PROSE
+
+
+def is_date(line: str) -> bool:
+    """Whether a line says nothing but when: a date, a time, an age, a reading time."""
+    if len(line) > 90 or not _DATE_EVIDENCE.search(line):
+        return False
+    words = _SPLIT_WORDS.findall(line)
+    return bool(words) and all(_DATE_WORD.fullmatch(part) for word in words for part in word.replace(".", " ").split())
+
+
+def split_credit(line: str) -> tuple[str, str] | None:
+    """Source and age of a line that holds both ("Reuters · 3 hours ago"), else None."""
+    if len(line) > 90:
+        return None
+    parts = [part.strip(" -–—•·|") for part in _CREDIT_SPLIT.split(line)]
+    if len(parts) != 2 or not all(parts):
+        return None
+    for source, age in (parts, parts[::-1]):
+        if is_date(age) and not is_date(source) and len(source.split()) <= 6 and not _SENTENCE_END.search(source):
+            return source, age
+    return None
+
+
+def _is_menu(line: str) -> bool:
+    """Several short items in a row, parted by bars, dots or wide space."""
+    items = [item for item in _MENU_SPLIT.split(line) if item]
+    return len(items) >= 3 and all(len(item.split()) <= 4 for item in items)
+
+
+def ends_sentence(line: str) -> bool:
+    """Whether a line closes with the end of a sentence."""
+    return bool(_SENTENCE_END.search(line.rstrip()))

@@ -1,0 +1,186 @@
+"""One document in, its result out: cut, score, decide, explain. What the service, the commands and bulk tagging all call."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from models.decisions import Decision, Reason, decide
+from models.errors import InputError
+from models.html import html_text
+from models.release import Release
+from models.scorer import Scored
+from models.segmenter import Role, Segment, segment
+
+MAX_EVIDENCE = 20  # occurrences listed a topic; the rest is summed in `omitted`
+
+Json = dict[str, Any]  # the contract's wire form
+
+
+class Form(StrEnum):
+    """What a document's text is."""
+
+    TEXT = "text"
+    PAGE = "page"
+    HTML = "html"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document as it was handed in."""
+
+    content: str
+    form: Form = Form.TEXT
+    headline: str | None = None
+    document_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How results are shown: with evidence, at most `limit` topics a text, these topics in any case."""
+
+    explain: bool = False
+    limit: int | None = None
+    topics: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A stretch of what is scored: where it stands in the submitted string, and in which field."""
+
+    field: str
+    start: int
+    text: str
+
+
+def classify(release: Release, document: Document, options: Options = Options()) -> Json:
+    """The contract's result for one document.
+
+    Raises `InputError` for a document or option that cannot be used.
+    """
+    check(document)
+    check_options(release, options)
+    head: Json = {"document_id": document.document_id, "model_version": release.version}
+    if document.form is Form.TEXT:
+        parts = [_Part("text", 0, document.content)]
+        if document.headline and document.headline.strip():
+            parts.insert(0, _Part("headline", 0, document.headline))
+        return {**head, **_tag(release, parts, options), "segments": [], "warnings": []}
+    page = document.content if document.form is Form.PAGE else html_text(document.content)
+    result = {**head, **_classify_page(release, page, options)}
+    return {**result, "page": page} if document.form is Form.HTML else result
+
+
+def check(document: Document) -> None:
+    """Raise `InputError` for a document that says nothing or cannot be text."""
+    pointer = f"/{document.form.value}"
+    if not document.content.strip():
+        raise InputError("the text is empty or blank; send the words to classify", pointer)
+    for name, text in ((pointer, document.content), ("/headline", document.headline or "")):
+        if (at := text.find("\x00")) >= 0:
+            raise InputError(f"a NUL character stands at offset {at}; remove it, or decode the file it came from", name)
+
+
+def check_options(release: Release, options: Options) -> None:
+    """Raise `InputError` for options that this model cannot serve."""
+    known = {topic.id for topic in release.topics}
+    if unknown := options.topics - known:
+        raise InputError(f"unknown topic {min(unknown)!r}; this model has {', '.join(sorted(known))}", "/topics")
+    if options.limit is not None and options.limit < 1:
+        raise InputError("'limit' must be 1 or more", "/limit")
+
+
+def _classify_page(release: Release, page: str, options: Options) -> Json:
+    """Topics of the main segment at the top, those of the others beside them, and every segment with its own."""
+    segments = segment(page)
+    tagged = [(found, _tag(release, [_Part("page", a, page[a:b]) for a, b in found.spans], options)) for found in segments]
+    main = next((tags for found, tags in tagged if found.role is Role.MAIN), None)
+    warnings = [] if main is not None else ["no_main_segment"]
+    return {
+        **(main if main is not None else {"topics": [], "none": True, "reason": Reason.TOO_SHORT.value}),
+        "related_topics": _union([tags for found, tags in tagged if found.role is not Role.MAIN and found.duplicate_of is None]),
+        "segments": [_segment_json(found, page, tags) for found, tags in tagged],
+        "warnings": warnings,
+    }
+
+
+def _segment_json(found: Segment, page: str, tags: Json) -> Json:
+    return {
+        "role": found.role.value,
+        "spans": [list(span) for span in found.spans],
+        "headline": found.headline,
+        "source": found.source,
+        "published": found.published,
+        "text": found.text(page),
+        "duplicate_of": found.duplicate_of,
+        **tags,
+    }
+
+
+def _union(tagged: Sequence[Json]) -> list[Json]:
+    """Every topic of several texts once, with its best score, best first; evidence stays with the segments."""
+    best: dict[str, Json] = {}
+    for topic in (topic for tags in tagged for topic in tags["topics"]):
+        if topic["topic"] not in best or topic["score"] > best[topic["topic"]]["score"]:
+            best[topic["topic"]] = {key: value for key, value in topic.items() if key not in _EXPLANATION}
+    return sorted(best.values(), key=lambda topic: (-topic["score"], topic["topic"]))
+
+
+_EXPLANATION = frozenset({"evidence", "bias", "margin", "omitted"})
+
+
+def _tag(release: Release, parts: list[_Part], options: Options) -> Json:
+    """The topics of one text, `none` and `reason`."""
+    text = "\n".join(part.text for part in parts)
+    scored = release.scorer.score(text)
+    decisions, reason = decide(scored, release.cuts)
+    shown = [
+        index
+        for index, topic in enumerate(release.topics)
+        if decisions[index] is not Decision.NONE or topic.id in options.topics
+    ]
+    shown.sort(key=lambda index: (-scored.scores[index], index))
+    topics = []
+    for index in shown[: options.limit]:
+        topic = release.topics[index]
+        entry: Json = {
+            "topic": topic.id,
+            "label": topic.label,
+            "uri": topic.uri,
+            "score": float(scored.scores[index]),
+            "threshold": release.cuts[index].threshold,
+            "decision": decisions[index].value,
+        }
+        topics.append({**entry, **_explain(release, parts, text, scored, index)} if options.explain else entry)
+    return {"topics": topics, "none": reason is not None, "reason": reason.value if reason else None}
+
+
+def _explain(release: Release, parts: list[_Part], text: str, scored: Scored, index: int) -> Json:
+    """The strongest occurrences of features, and the arithmetic: bias + evidence + omitted = margin."""
+    contributions = release.scorer.contributions(text, index)
+    strongest = sorted(contributions, key=lambda part: (-abs(part.contribution), part.start))
+    offsets = [0]
+    for part in parts:
+        offsets.append(offsets[-1] + len(part.text) + 1)
+    evidence = []
+    for found in strongest[:MAX_EVIDENCE]:
+        at = bisect_right(offsets, found.start) - 1
+        part = parts[at]
+        start = found.start - offsets[at]
+        end = min(found.end - offsets[at], len(part.text))  # a pair across a line break is shown by its first word
+        evidence.append(
+            {
+                "field": part.field,
+                "start": part.start + start,
+                "end": part.start + end,
+                "text": part.text[start:end],
+                "contribution": found.contribution,
+            }
+        )
+    return {
+        "evidence": evidence,
+        "bias": float(release.scorer.weights.bias[index]),
+        "omitted": sum(found.contribution for found in strongest[MAX_EVIDENCE:]),
+        "margin": float(scored.margins[index]),
+    }

@@ -1,0 +1,94 @@
+"""Which releases there are and which one serves.
+
+A registry is a folder with `releases/<version>/` and a file `current` that holds the serving version's name.
+"""
+
+import os
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.errors import ReleaseError
+from models.release import Release, load_release, verify_release
+
+DEFAULT_ROOT = Path(__file__).parent
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """The releases under one folder."""
+
+    root: Path = DEFAULT_ROOT
+
+    @property
+    def releases(self) -> Path:
+        """The folder that holds the release folders."""
+        return self.root / "releases"
+
+    def versions(self) -> list[str]:
+        """The names of all releases, oldest name first."""
+        if not self.releases.is_dir():
+            return []
+        return sorted(path.name for path in self.releases.iterdir() if path.is_dir() and _VERSION.fullmatch(path.name))
+
+    def folder(self, version: str) -> Path:
+        """Where a version lies. Raises `ReleaseError` when there is none of that name."""
+        if not _VERSION.fullmatch(version) or not (self.releases / version).is_dir():
+            known = ", ".join(self.versions()) or "none"
+            raise ReleaseError(f"{version}: no such model version under {self.releases}; there are: {known}")
+        return self.releases / version
+
+    def current(self) -> str | None:
+        """The serving version's name, or None while none was activated."""
+        try:
+            return (self.root / "current").read_text(encoding="utf-8").strip() or None
+        except FileNotFoundError:
+            return None
+
+    def load_current(self) -> Release:
+        """The serving model, verified. Raises `ReleaseError`."""
+        version = self.current()
+        if version is None:
+            raise ReleaseError(f"{self.root}: no model is active; run `wiretag train` or `wiretag models activate VERSION`")
+        return load_release(self.folder(version))
+
+    def activate(self, version: str) -> str | None:
+        """Make a version the serving one, after verifying it, and give the one that served before.
+
+        The change is one rename: a reader sees the old name or the new one. The old name is kept for `rollback`.
+        """
+        verify_release(self.folder(version))
+        before = self.current()
+        if before and before != version:
+            self._replace("previous", before)
+        self._replace("current", version)
+        return before
+
+    def rollback(self) -> str:
+        """Make the version that served before the current one serve again, and give its name."""
+        try:
+            previous = (self.root / "previous").read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            raise ReleaseError(f"{self.root}: no version served before this one; name one with `models activate`") from None
+        self.activate(previous)
+        return previous
+
+    def _replace(self, name: str, content: str) -> None:
+        handle, aside = tempfile.mkstemp(prefix=f".{name}-", dir=self.root)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(content + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(aside, 0o644)
+        os.replace(aside, self.root / name)
+
+
+def load_model(where: Path | None) -> Release:
+    """The model that a setting names: a registry, a release folder, or (None) the one shipped with the program."""
+    if where is None:
+        return Registry().load_current()
+    if (where / "manifest.json").exists() or not ((where / "releases").is_dir() or (where / "current").exists()):
+        return load_release(where)
+    return Registry(where).load_current()

@@ -1,0 +1,187 @@
+"""A released model: a folder of plain files that is verified before anything in it is used.
+
+    manifest.json     format, version, topics, cuts, figures, and the SHA-256 of every file beside it
+    words.txt         one word of the vocabulary a line
+    pairs.npy         int32 (n_pairs, 2): the word pairs that are features
+    idf.npy coef.npy bias.npy   float32
+    selftest.jsonl    texts with their expected scores, checked at every load
+    MODEL_CARD.md     for people
+
+Nothing is unpickled: `numpy.load` runs with `allow_pickle=False`, the rest is JSON and text.
+"""
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.decisions import Cut
+from models.errors import ReleaseError, TopicsError
+from models.scorer import Scorer, Weights
+from models.topics import Topic, parse_topics
+
+FORMAT = 1  # 1: words and pairs, float32 arrays, calibration folded into coef and bias
+SELFTEST_TOLERANCE = 1e-9
+ARRAYS = ("pairs", "idf", "coef", "bias")
+DATA_FILES = ("words.txt", *(f"{name}.npy" for name in ARRAYS), "selftest.jsonl")
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A loaded, verified model."""
+
+    version: str
+    topics: tuple[Topic, ...]
+    cuts: tuple[Cut, ...]
+    scorer: Scorer
+    manifest: Mapping[str, Any]
+
+
+def load_release(folder: Path) -> Release:
+    """The model of a folder, its files checked against the manifest and its self-test passed.
+
+    Raises `ReleaseError` naming the folder, what is wrong and what to do.
+    """
+    manifest = _read_manifest(folder)
+    files = _read_files(folder, manifest)
+    try:
+        topics = parse_topics(manifest["topics"], str(folder / "manifest.json"))
+        cuts = tuple(Cut(float(manifest["cuts"][t.id]["threshold"]), float(manifest["cuts"][t.id]["review"])) for t in topics)
+        weights = _weights(files, len(topics))
+        release = Release(str(manifest["version"]), topics, cuts, Scorer(weights), manifest)
+    except (KeyError, TypeError, ValueError, TopicsError) as error:
+        raise ReleaseError(f"{folder}: not a usable model ({type(error).__name__}: {error}); restore the folder") from None
+    _selftest(release, files["selftest.jsonl"], folder)
+    return release
+
+
+def verify_release(folder: Path) -> str:
+    """The version of a folder that matches its manifest and passes its self-test; else raises `ReleaseError`."""
+    return load_release(folder).version
+
+
+def write_release(root: Path, manifest: dict[str, Any], files: Mapping[str, bytes]) -> Path:
+    """Write a release folder whole or not at all, verify it by loading it, and give its path.
+
+    `manifest` lacks only `format` and `files`. The folder is written aside and renamed. An existing release with the same
+    version is left as it is when its model files are the same, and is never overwritten when they differ.
+    """
+    target = root / manifest["version"]
+    manifest = {"format": FORMAT, **manifest, "files": {name: _digest(files[name]) for name in sorted(files)}}
+    if target.exists():
+        there = _read_manifest(target).get("files", {})
+        if any(there.get(name) != manifest["files"][name] for name in DATA_FILES):
+            raise ReleaseError(f"{target}: a different model already has this version; releases are never changed")
+        verify_release(target)
+        return target
+    root.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=".new-", dir=root))
+    try:
+        for name, content in {**files, "manifest.json": _json_bytes(manifest)}.items():
+            with (aside / name).open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        verify_release(aside)
+        aside.chmod(0o755)
+        aside.rename(target)
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+    return target
+
+
+def weights_files(weights: Weights) -> dict[str, bytes]:
+    """The files that hold a model's weights, by name."""
+    arrays = {"pairs": weights.pairs, "idf": weights.idf, "coef": weights.coef, "bias": weights.bias}
+    files = {"words.txt": "".join(f"{word}\n" for word in weights.words).encode()}
+    for name, array in arrays.items():
+        buffer = io.BytesIO()
+        np.save(buffer, np.ascontiguousarray(array, np.int32 if name == "pairs" else np.float32), allow_pickle=False)
+        files[f"{name}.npy"] = buffer.getvalue()
+    return files
+
+
+def selftest_file(scorer: Scorer, texts: list[str]) -> bytes:
+    """Texts with the scores this scorer gives them, one JSON object a line."""
+    rows = ({"text": text, "scores": scorer.score(text).scores.tolist()} for text in texts)
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    path = folder / "manifest.json"
+    try:
+        manifest = json.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        raise ReleaseError(f"{folder}: no model here (no manifest.json); run `wiretag train` or name another folder") from None
+    except OSError as error:
+        raise ReleaseError(f"{path}: cannot be read ({error.strerror})") from None
+    except ValueError:
+        raise ReleaseError(f"{path}: not JSON; restore the folder") from None
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict) or "format" not in manifest:
+        raise ReleaseError(f"{path}: not a Wiretag model; name a folder that `wiretag train` wrote")
+    if manifest["format"] != FORMAT:
+        raise ReleaseError(
+            f"{folder}: model format {manifest['format']}, this program reads {FORMAT}; upgrade Wiretag or retrain the model"
+        )
+    return manifest
+
+
+def _read_files(folder: Path, manifest: Mapping[str, Any]) -> dict[str, bytes]:
+    if missing := [name for name in DATA_FILES if name not in manifest["files"]]:
+        raise ReleaseError(f"{folder}: the manifest lists no {missing[0]}; restore the folder")
+    files = {}
+    for name, digest in manifest["files"].items():
+        if Path(name).name != name:
+            raise ReleaseError(f"{folder}: the manifest lists {name!r}, which lies outside the folder; do not trust it")
+        try:
+            files[name] = (folder / name).read_bytes()
+        except OSError as error:
+            raise ReleaseError(f"{folder / name}: cannot be read ({error.strerror}); restore the folder") from None
+        if _digest(files[name]) != digest:
+            raise ReleaseError(f"{folder / name}: differs from the manifest; restore the folder")
+    return files
+
+
+def _weights(files: Mapping[str, bytes], n_topics: int) -> Weights:
+    arrays = {name: np.load(io.BytesIO(files[f"{name}.npy"]), allow_pickle=False) for name in ARRAYS}
+    words = files["words.txt"].decode().split("\n")[:-1]
+    pairs, idf, coef, bias = (arrays[name] for name in ARRAYS)
+    n_features = len(words) + len(pairs)
+    shapes = {"pairs": (len(pairs), 2), "idf": (n_features,), "coef": (n_features, n_topics), "bias": (n_topics,)}
+    for name, shape in shapes.items():
+        if arrays[name].shape != shape or arrays[name].dtype != (np.int32 if name == "pairs" else np.float32):
+            raise ValueError(f"{name}.npy is {arrays[name].dtype} {arrays[name].shape}, expected {shape}")
+        if not np.isfinite(arrays[name]).all():
+            raise ValueError(f"{name}.npy holds a value that is no number")
+    if len(pairs) and (pairs.min() < 0 or pairs.max() >= len(words)):
+        raise ValueError("pairs.npy points outside words.txt")
+    if len(set(words)) != len(words):
+        raise ValueError("words.txt holds a word twice")
+    return Weights(words, pairs, idf.astype(np.float64), coef.astype(np.float64), bias.astype(np.float64))
+
+
+def _selftest(release: Release, content: bytes, folder: Path) -> None:
+    rows = [json.loads(line) for line in content.decode().splitlines()]
+    if not rows:
+        raise ReleaseError(f"{folder}: selftest.jsonl is empty; restore the folder")
+    for number, row in enumerate(rows, 1):
+        scores = release.scorer.score(row["text"]).scores
+        if len(row["scores"]) != len(scores) or not np.allclose(scores, row["scores"], rtol=0, atol=SELFTEST_TOLERANCE):
+            raise ReleaseError(f"{folder}: self-test {number} of {len(rows)} gives other scores than it should; restore the folder")
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _json_bytes(value: Any) -> bytes:
+    return (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode()

@@ -1,0 +1,182 @@
+"""Labelled segments: the contract's JSONL, CSV and TSV, and what makes them fit to train on."""
+
+import csv
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from models.errors import CorpusError
+
+CORPUS_DIR = Path(__file__).with_name("corpus")
+COLUMNS = ("id", "headline", "text", "topics", "group", "source")
+SHINGLE = 5  # words in a row
+NEAR_DUPLICATE = 0.5  # Jaccard similarity of shingles
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One labelled segment. `group` keeps together what must not be split between folds.
+
+    `unsure` names topics that the annotators disagreed on; these pairs are left out of figures, and nobody trains on them.
+    """
+
+    id: str
+    headline: str | None
+    text: str
+    topics: frozenset[str]
+    group: str
+    source: str
+    unsure: frozenset[str] = frozenset()
+
+    @property
+    def full_text(self) -> str:
+        """Headline and text as the model reads them."""
+        return f"{self.headline}\n{self.text}" if self.headline else self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """How many segments a corpus has, of what."""
+
+    segments: int
+    topics: dict[str, int]
+    several: int
+    none: int
+    groups: int
+    words: int
+
+
+def read_segments(paths: Sequence[Path], topics: Iterable[str]) -> list[Segment]:
+    """The segments of files and folders (their *.jsonl, *.csv and *.tsv), in order of name.
+
+    Raises `CorpusError`; its `problems` name every bad line as `file:line: fault`.
+    """
+    allowed = frozenset(topics)
+    segments: list[Segment] = []
+    problems: list[str] = []
+    places: dict[str, str] = {}
+    for path in _files(paths):
+        for number, row in _rows(path):
+            place = f"{path}:{number}"
+            try:
+                segment = _segment(row, allowed)
+            except ValueError as error:
+                problems.append(f"{place}: {error}")
+                continue
+            if segment.id in places:
+                problems.append(f"{place}: id {segment.id!r} was used at {places[segment.id]}")
+                continue
+            places[segment.id] = place
+            segments.append(segment)
+    if problems:
+        raise CorpusError(f"{len(problems)} bad lines; the first: {problems[0]}", tuple(problems))
+    if not segments:
+        raise CorpusError(f"no labelled segments in {', '.join(map(str, paths))}; give JSONL, CSV or TSV files")
+    return segments
+
+
+def repeats(segments: Sequence[Segment]) -> list[str]:
+    """Faults between segments: the same text twice, or nearly the same text in different groups."""
+    found = []
+    first: dict[str, Segment] = {}
+    shingles: list[set[str]] = []
+    holders: dict[str, list[int]] = defaultdict(list)
+    for index, segment in enumerate(segments):
+        words = re.findall(r"\w+", segment.text.lower())
+        earlier = first.setdefault(" ".join(words), segment)
+        if earlier is not segment:
+            found.append(f"{segment.id}: the text of {earlier.id} again")
+        own = {" ".join(words[i : i + SHINGLE]) for i in range(len(words) - SHINGLE + 1)}
+        shared = Counter(other for shingle in own for other in holders[shingle])
+        for other, count in shared.items():
+            alike = count / (len(own) + len(shingles[other]) - count)
+            if alike >= NEAR_DUPLICATE and segments[other].group != segment.group and earlier is segment:
+                found.append(f"{segment.id}: nearly the text of {segments[other].id} ({alike:.0%}); give both one group")
+        for shingle in own:
+            holders[shingle].append(index)
+        shingles.append(own)
+    return found
+
+
+def balance(segments: Sequence[Segment]) -> Balance:
+    """The counts of a corpus."""
+    counts = Counter(topic for segment in segments for topic in segment.topics)
+    return Balance(
+        segments=len(segments),
+        topics=dict(sorted(counts.items())),
+        several=sum(len(segment.topics) > 1 for segment in segments),
+        none=sum(not segment.topics for segment in segments),
+        groups=len({segment.group for segment in segments}),
+        words=sum(len(segment.text.split()) for segment in segments),
+    )
+
+
+def _files(paths: Sequence[Path]) -> Iterator[Path]:
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(p for p in path.iterdir() if p.suffix in {".jsonl", ".csv", ".tsv"})
+            if not inside:
+                raise CorpusError(f"{path}: no .jsonl, .csv or .tsv file in this folder")
+            yield from inside
+        elif path.exists():
+            yield path
+        else:
+            raise CorpusError(f"{path}: no such file; name labelled segments as JSONL, CSV or TSV")
+
+
+def _rows(path: Path) -> Iterator[tuple[int, Any]]:
+    """Rows with their line number; a line that cannot be read gives a `ValueError` in its row's place."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            if path.suffix in {".csv", ".tsv"}:
+                reader = csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ",")
+                if missing := {"text", "topics"} - set(reader.fieldnames or ()):
+                    raise CorpusError(f"{path}: no column {min(missing)!r}; columns are {', '.join(COLUMNS)}")
+                for row in reader:
+                    row["topics"] = [topic.strip() for topic in (row["topics"] or "").split("|") if topic.strip()]
+                    row["headline"] = row.get("headline") or None
+                    yield reader.line_num, {"id": f"{path.stem}-{reader.line_num}", **row}
+            else:
+                for number, line in enumerate(file, 1):
+                    if line.strip():
+                        yield number, _parse(line)
+    except UnicodeDecodeError as error:
+        raise CorpusError(f"{path}: not UTF-8 (byte {error.start}); convert the file") from None
+    except csv.Error as error:
+        raise CorpusError(f"{path}: not readable as a table ({error})") from None
+
+
+def _parse(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError as error:
+        return error
+
+
+def _segment(row: Any, allowed: frozenset[str]) -> Segment:
+    """A row as a segment; raises `ValueError` saying what is wrong with it."""
+    if isinstance(row, ValueError):
+        raise ValueError(f"not JSON ({row})")
+    if not isinstance(row, dict):
+        raise ValueError("not a JSON object")
+    headline = row.get("headline", row.get("title"))
+    if not isinstance(row.get("id"), str) or not row["id"]:
+        raise ValueError("'id' must be a text that is not empty")
+    if not isinstance(row.get("text"), str) or not row["text"].strip():
+        raise ValueError("'text' must be a text that is not empty")
+    if headline is not None and not isinstance(headline, str):
+        raise ValueError("'headline' must be a text or null")
+    marks = {}
+    for key in ("topics", "unsure"):
+        value = row.get(key, [] if key == "unsure" else None)
+        if not isinstance(value, list) or not all(isinstance(topic, str) for topic in value):
+            raise ValueError(f"{key!r} must be a list of topic ids")
+        if unknown := set(value) - allowed:
+            raise ValueError(f"unknown topic {min(unknown)!r}; the topics are {', '.join(sorted(allowed))}")
+        marks[key] = frozenset(value)
+    group = row.get("group") or row["id"]
+    return Segment(row["id"], headline or None, row["text"], marks["topics"], str(group), str(row.get("source") or ""), marks["unsure"])
