@@ -1,0 +1,80 @@
+"""The model card (after Mitchell et al. 2019), written from the manifest so that the two cannot disagree."""
+
+from collections.abc import Mapping
+from typing import Any
+
+_SETS = {
+    "held_out_folds": (
+        "Held-out folds of our own corpus",
+        "Groups kept together, short segments spliced to the wire's length. Authored text is easier than scraped text: "
+        "read these figures for change, not for truth.",
+    ),
+}
+
+
+def model_card(manifest: Mapping[str, Any]) -> str:
+    """A release's model card in Markdown."""
+    corpus = manifest["corpus"]
+    lines = [
+        f"# Wiretag model {manifest['version']}",
+        "",
+        f"Created {manifest['created']} by Wiretag {manifest['code']['wiretag']} (scikit-learn {manifest['code']['scikit-learn']}).",
+        "",
+        "## What it is for",
+        "Tagging segments of English-language news (articles, briefs, teasers) with the topics below; several, one or none a "
+        "segment. For monitoring and triage by people who can look at the text. Not for judging persons or outlets, and not "
+        "for languages other than English, which it declines.",
+        "",
+        "| topic | assigned from | review from | what it is |",
+        "|---|---|---|---|",
+    ]
+    for topic in manifest["topics"]:
+        cut = manifest["cuts"][topic["id"]]
+        lines.append(f"| `{topic['id']}` | {cut['threshold']:.3f} | {cut['review']:.3f} | {topic['description']} |")
+    lines += [
+        "",
+        "## Data",
+        f"{corpus['segments']:,} segments ({corpus['words']:,} words, {corpus['groups']:,} stories) written for this project; "
+        f"{corpus['none']:,} carry no topic, {corpus['several']:,} carry several. They report nothing: `training/CORPUS.md`.",
+        "",
+        "Word frequencies for the background of the document frequencies come from the wordfreq package (Robyn Speer; "
+        "data CC BY-SA 4.0).",
+        "",
+        "## Model",
+        f"TF-IDF over {manifest['features']['words']:,} words and {manifest['features']['pairs']:,} word pairs, one logistic "
+        "regression a topic, calibrated by a sigmoid on held-out folds under a prior of "
+        f"{manifest['calibration']['prior']:.0%} a topic.",
+        "",
+        "## Figures",
+    ]
+    for name, figures in manifest["evaluation"].items():
+        title, remark = _SETS.get(name, (f"`{name}`", f"SHA-256 of the file: `{figures.get('sha256', '')}`."))
+        lines += [f"### {title}", remark, "", *figure_lines(figures), ""]
+    lines += [
+        "The command that made them: `wiretag train --measure NAME=FILE`, which fits, measures on FILE and writes this card; "
+        "`wiretag evaluate FILE` measures again.",
+        "",
+        "## Limits",
+        "- Written text of one house teaches it: angles and vocabularies nobody wrote about are missed.",
+        "- Words decide, not understanding: a text that uses a topic's words at length about something else may be tagged.",
+        "- Scores are calibrated for the stated prior; on a stream with other shares they are off by the ratio of the odds.",
+        "- Very short texts carry little evidence; look at `review`.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def figure_lines(figures: Mapping[str, Any]) -> list[str]:
+    low, high = figures["macro_f1_95"]
+    rows = [
+        f"Macro F1 **{figures['macro_f1']:.3f}** (95 % interval {low:.3f}–{high:.3f}) on {figures['segments']:,} segments; false alarms "
+        f"on topicless ones {figures['false_alarm_rate']:.1%}; precision of `assigned` {figures['assigned_precision']:.3f}; true topics "
+        f"assigned or for review {figures['assigned_or_review_recall']:.3f}; calibration error {figures['calibration_error']:.3f}.",
+        "",
+        "| topic | F1 | precision | recall | n |",
+        "|---|---|---|---|---|",
+    ]
+    for topic, row in figures["topics"].items():
+        cells = ["–" if row[key] is None else f"{row[key]:.3f}" for key in ("f1", "precision", "recall")]
+        rows.append(f"| `{topic}` | {' | '.join(cells)} | {row['support']} |")
+    return rows

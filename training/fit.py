@@ -1,0 +1,163 @@
+"""Labelled segments to a model: folds, calibration, cuts, weights."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import LabelBinarizer
+
+from models.decisions import Cut
+from models.errors import CorpusError
+from models.scorer import Weights
+from models.topics import Topic
+from training.calibrate import Sigmoid, choose_cut, fit_sigmoid
+from training.corpus import Segment
+from training.evaluate import figures
+from training.features import Vocabulary, build_vocabulary
+from training.recipe import Recipe
+from training.splices import splice
+
+SEED = 20261122
+MIN_POSITIVES = 10
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A fitted model: the weights with the calibration folded in, the cuts, and the figures on held-out folds."""
+
+    weights: Weights
+    cuts: tuple[Cut, ...]
+    figures: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Linear:
+    vocabulary: Vocabulary
+    coef: Floats  # (n_features, n_topics)
+    bias: Floats  # (n_topics,)
+
+    def margins(self, segments: Sequence[Segment]) -> Floats:
+        return np.asarray(self.vocabulary.vectorizer().transform(_texts(segments)) @ self.coef + self.bias)
+
+
+def fit(segments: Sequence[Segment], topics: Sequence[Topic], recipe: Recipe) -> Fitted:
+    """Fit on all segments; calibrate, cut and measure on folds that keep groups together.
+
+    The same inputs give the same model. Raises `CorpusError` when a topic has too few segments to be learnt.
+    """
+    ids = [topic.id for topic in topics]
+    for id_ in ids:
+        n_groups = len({segment.group for segment in segments if id_ in segment.topics})
+        if n_groups < MIN_POSITIVES:
+            raise CorpusError(f"topic {id_!r}: {n_groups} labelled stories; at least {MIN_POSITIVES} are needed")
+    folds = assign_folds(segments, recipe.decisions.folds)
+    held_out = [[s for s, fold in zip(segments, folds, strict=True) if fold == k] for k in range(recipe.decisions.folds)]
+    kept_in = [[s for s, fold in zip(segments, folds, strict=True) if fold != k] for k in range(recipe.decisions.folds)]
+    tests = [_as_long_as_the_wire(part, recipe, k) for k, part in enumerate(held_out)]
+    runs = Parallel(n_jobs=-1)(
+        [delayed(_fit_linear)(segments, ids, recipe, -1)]
+        + [delayed(_fit_and_score)(kept_in[k], tests[k], ids, recipe, k) for k in range(recipe.decisions.folds)]
+    )
+    final: _Linear = runs[0]
+    margins = np.vstack(runs[1:])
+    tested = [segment for part in tests for segment in part]
+    truth = _truth(tested, ids)
+    sigmoids = [fit_sigmoid(margins[:, t], truth[:, t], recipe.decisions.prior) for t in range(len(ids))]
+    scores = np.column_stack([sigmoid.scores(margins[:, t]) for t, sigmoid in enumerate(sigmoids)])
+    cuts = tuple(choose_cut(scores[:, t], truth[:, t], recipe.decisions) for t in range(len(ids)))
+    measured = figures(
+        ids,
+        truth=truth,
+        judged=np.ones_like(truth),
+        assigned=scores >= np.array([cut.threshold for cut in cuts]),
+        shown=scores >= np.array([cut.review for cut in cuts]),
+        scores=scores,
+        groups=[segment.group for segment in tested],
+    )
+    return Fitted(_calibrated(final, sigmoids), cuts, measured)
+
+
+def assign_folds(segments: Sequence[Segment], n_folds: int) -> list[int]:
+    """A fold for every segment; segments of one group share it."""
+    groups = sorted({segment.group for segment in segments})
+    random.Random(SEED).shuffle(groups)
+    fold_of = {group: number % n_folds for number, group in enumerate(groups)}
+    return [fold_of[segment.group] for segment in segments]
+
+
+def sklearn_pipeline(weights: Weights) -> Pipeline:
+    """The model as a scikit-learn pipeline, texts in and calibrated probabilities out (`predict_proba`)."""
+    vocabulary = Vocabulary(weights.words, weights.pairs, weights.idf)
+    n_topics = len(weights.bias)
+    estimators = []
+    for topic in range(n_topics):
+        model = LogisticRegression()
+        model.classes_ = np.array([0, 1])
+        model.coef_ = weights.coef[:, topic][None, :]
+        model.intercept_ = weights.bias[topic : topic + 1]
+        estimators.append(model)
+    every = OneVsRestClassifier(LogisticRegression())
+    every.estimators_ = estimators
+    every.label_binarizer_ = LabelBinarizer(sparse_output=True).fit(np.eye(max(2, n_topics), n_topics, dtype=int))
+    return Pipeline([("features", vocabulary.vectorizer()), ("topics", every)])
+
+
+def _as_long_as_the_wire(held_out: list[Segment], recipe: Recipe, fold: int) -> list[Segment]:
+    """The long segments of a fold as they are, and splices of its short ones; all as they are without splices."""
+    spliced = splice(held_out, recipe.splices.calibration, recipe.splices, random.Random(SEED + 100 + fold))
+    if not spliced:
+        return held_out
+    return [s for s in held_out if len(s.full_text.split()) >= recipe.splices.short] + spliced
+
+
+def _fit_and_score(training: Sequence[Segment], test: Sequence[Segment], ids: Sequence[str], recipe: Recipe, fold: int) -> Floats:
+    return _fit_linear(training, ids, recipe, fold).margins(test)
+
+
+def _fit_linear(segments: Sequence[Segment], ids: Sequence[str], recipe: Recipe, fold: int) -> _Linear:
+    vocabulary = build_vocabulary(_texts(segments), recipe.features)
+    texts = [*segments, *splice(segments, recipe.splices.training, recipe.splices, random.Random(SEED + fold))]
+    features = vocabulary.vectorizer().transform(_texts(texts))
+    truth = _truth(texts, ids)
+    coef, bias = [], []
+    for topic in range(len(ids)):
+        model = LogisticRegression(C=recipe.model.inverse_regularisation, solver="liblinear", random_state=0)
+        model.fit(features, truth[:, topic])
+        coef.append(model.coef_[0])
+        bias.append(model.intercept_[0])
+    return _Linear(vocabulary, np.column_stack(coef), np.array(bias))
+
+
+def _calibrated(linear: _Linear, sigmoids: Sequence[Sigmoid]) -> Weights:
+    """Weights whose margin is the logit of the calibrated probability, rounded to what a release stores."""
+    slopes = np.array([sigmoid.slope for sigmoid in sigmoids])
+    offsets = np.array([sigmoid.offset for sigmoid in sigmoids])
+    return Weights(
+        linear.vocabulary.words,
+        linear.vocabulary.pairs,
+        linear.vocabulary.idf,
+        _float32(linear.coef * slopes),
+        _float32(linear.bias * slopes + offsets),
+    )
+
+
+def _float32(values: Floats) -> Floats:
+    return values.astype(np.float32).astype(np.float64)
+
+
+def _texts(segments: Sequence[Segment]) -> list[str]:
+    return [segment.full_text for segment in segments]
+
+
+def _truth(segments: Sequence[Segment], ids: Sequence[str]) -> Bools:
+    return np.array([[topic in segment.topics for topic in ids] for segment in segments]).reshape(-1, len(ids))

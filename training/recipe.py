@@ -1,0 +1,77 @@
+"""How a model is made, as data."""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from models.errors import InputError
+
+DEFAULT_PATH = Path(__file__).with_name("recipe.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class FeaturesRecipe:
+    """Which features there are and what they weigh."""
+
+    min_segments: int
+    pair_weight: float
+    background: str
+    background_segments: int
+    background_words: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRecipe:
+    """The linear model."""
+
+    inverse_regularisation: float
+
+
+@dataclass(frozen=True, slots=True)
+class SplicesRecipe:
+    """Texts made longer: see `training.splices`."""
+
+    training: float
+    calibration: float
+    short: int
+    shortest: int
+    longest: int
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionsRecipe:
+    """How thresholds are chosen."""
+
+    folds: int
+    prior: float
+    plateau: float
+    review_recall: float
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Everything that makes a model besides the labelled segments and the topics."""
+
+    edition: str
+    created: str
+    features: FeaturesRecipe
+    model: ModelRecipe
+    splices: SplicesRecipe
+    decisions: DecisionsRecipe
+
+    def as_dict(self) -> dict[str, Any]:
+        """The recipe as plain values."""
+        return msgspec.to_builtins(self)  # type: ignore[no-any-return]
+
+
+def load_recipe(path: Path = DEFAULT_PATH) -> Recipe:
+    """The recipe of a TOML file. Raises `InputError` naming the file and the fault."""
+    try:
+        return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Recipe)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such recipe; leave out --recipe for the shipped one") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
+        raise InputError(f"{path}: not a usable recipe ({error})") from None

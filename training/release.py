@@ -1,0 +1,105 @@
+"""A fitted model to a released one: manifest, self-test, model card, folder."""
+
+import hashlib
+import io
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import joblib
+
+from models.release import Release, selftest_file, weights_files, write_release
+from models.scorer import Scorer
+from models.topics import Topic
+from training.card import model_card
+from training.corpus import Balance, Segment, balance
+from training.evaluate import evaluate
+from training.fit import fit, sklearn_pipeline
+from training.recipe import Recipe
+
+# Texts that a scorer gets wrong when it lower-cases, tokenises or counts in another way than training did.
+_ODD_TEXTS = (
+    "",
+    "a I .",
+    "Sanctions SANCTIONS sanctions and sanctions",
+    "İstanbul'da ΟΔΥΣΣΕΥΣ Straße ﬁnance",
+    "Санкции против России 제재 북한 군대",
+    "e\u0301lysée 👩‍🚀 don't snake_case 1,000 x2",
+    "zzqx qqzv unheard words only",
+)
+LIBRARIES = ("numpy", "scikit-learn", "joblib", "wordfreq")
+
+
+def make_release(
+    segments: Sequence[Segment],
+    topics: Sequence[Topic],
+    recipe: Recipe,
+    root: Path,
+    *,
+    measured_on: Mapping[str, tuple[bytes, Sequence[Segment]]] | None = None,
+    with_pipeline: bool = False,
+) -> Path:
+    """Fit, measure and write a release under `root`, and give its folder.
+
+    `measured_on` names evaluation sets (file content, segments); their figures stand in the manifest and the card and
+    influence nothing. Raises `CorpusError` and `ReleaseError`.
+    """
+    fitted = fit(segments, topics, recipe)
+    scorer = Scorer(fitted.weights)
+    files = weights_files(fitted.weights)
+    files["selftest.jsonl"] = selftest_file(scorer, [*_ODD_TEXTS, *_examples(segments, topics)])
+    cuts = {t.id: {"threshold": cut.threshold, "review": cut.review} for t, cut in zip(topics, fitted.cuts, strict=True)}
+    name = _version(recipe, files, cuts, topics)
+    evaluation: dict[str, Any] = {"held_out_folds": fitted.figures}
+    for set_name, (content, labelled) in (measured_on or {}).items():
+        release = Release(name, tuple(topics), fitted.cuts, scorer, {})
+        evaluation[set_name] = {"sha256": hashlib.sha256(content).hexdigest(), **evaluate(release, labelled)}
+    manifest = {
+        "version": name,
+        "created": recipe.created,
+        "topics": [topic.as_dict() for topic in topics],
+        "cuts": cuts,
+        "calibration": {"method": "sigmoid, folded into coef and bias", "prior": recipe.decisions.prior},
+        "features": {"words": len(fitted.weights.words), "pairs": len(fitted.weights.pairs), "n_topics": len(topics)},
+        "recipe": recipe.as_dict(),
+        "code": {"wiretag": version("wiretag"), "python": platform.python_version()}
+        | {library: version(library) for library in LIBRARIES},
+        "corpus": {"sha256": corpus_digest(segments), **_counts(balance(segments))},
+        "evaluation": evaluation,
+    }
+    files["MODEL_CARD.md"] = model_card(manifest).encode()
+    if with_pipeline:
+        buffer = io.BytesIO()
+        joblib.dump(sklearn_pipeline(fitted.weights), buffer)
+        files["pipeline.joblib"] = buffer.getvalue()
+    return write_release(root, manifest, files)
+
+
+def corpus_digest(segments: Sequence[Segment]) -> str:
+    """SHA-256 over what training reads of the segments, in order."""
+    digest = hashlib.sha256()
+    for s in segments:
+        digest.update(json.dumps([s.id, s.headline, s.text, sorted(s.topics), s.group]).encode() + b"\n")
+    return digest.hexdigest()
+
+
+def _version(recipe: Recipe, files: Mapping[str, bytes], cuts: Mapping[str, Any], topics: Sequence[Topic]) -> str:
+    """The edition and a digest of everything that decides: same model, same name."""
+    digest = hashlib.sha256(json.dumps([cuts, [topic.as_dict() for topic in topics]]).encode())
+    for name in sorted(files):
+        digest.update(name.encode() + hashlib.sha256(files[name]).digest())
+    return f"{recipe.edition}-{digest.hexdigest()[:8]}"
+
+
+def _counts(counts: Balance) -> dict[str, Any]:
+    return {field: getattr(counts, field) for field in Balance.__dataclass_fields__}
+
+
+def _examples(segments: Sequence[Segment], topics: Sequence[Topic]) -> list[str]:
+    """The first short segment of every topic, and the first without any."""
+    wanted = [*({topic.id} for topic in topics), set[str]()]
+    return [next((s.full_text for s in segments if s.topics == want and len(s.text) < 600), "") for want in wanted]
+
