@@ -1,0 +1,43 @@
+"""POST /classify."""
+
+from typing import Any
+
+from flask import Blueprint, Response, current_app, g, request
+
+from models.errors import InputError
+from models.pipeline import Document, Options, check_options, classify
+from models.release import Release
+from service.model import serving
+from service.problems import problem_of
+from service.schema import Unusable, encode, read_call
+
+blueprint = Blueprint("classify", __name__)
+
+
+@blueprint.post("/classify")
+def post() -> Response:
+    """Classify one document or several."""
+    release = serving()
+    call = read_call(request, current_app.config["WIRETAG_SETTINGS"])
+    check_options(release, call.options)
+    g.documents = len(call.documents)
+    if call.is_single:
+        document = call.documents[0]
+        assert isinstance(document, Document)  # read_call raises for a single document that is unusable
+        return _json(classify(release, document, call.options))
+    results = [_result(release, document, f"/documents/{n}", call.options) for n, document in enumerate(call.documents)]
+    return _json({"model_version": release.version, "results": results})
+
+
+def _result(release: Release, document: Document | Unusable, pointer: str, options: Options) -> dict[str, Any]:
+    """A document's result, or its error in its place."""
+    if isinstance(document, Unusable):
+        return {"document_id": document.document_id, "error": document.problem.document()}
+    try:
+        return classify(release, document, options)
+    except InputError as error:
+        return {"document_id": document.document_id, "error": problem_of(error, pointer).document()}
+
+
+def _json(value: object) -> Response:
+    return Response(encode(value), content_type="application/json")

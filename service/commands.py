@@ -1,0 +1,97 @@
+"""Commands of the serving side: `wiretag serve`, `wiretag classify`, `wiretag tag`."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from models.errors import InputError
+
+_FILE = click.Path(path_type=Path)
+_FORMS = click.Choice(["text", "page", "html"])
+
+
+@click.command()
+@click.option("--bind", metavar="HOST:PORT", help="Address to listen on.  [env: WIRETAG_BIND; default: 127.0.0.1:8000]")
+@click.option("--workers", type=int, help="Worker processes.  [env: WIRETAG_WORKERS; default: 2]")
+@click.option("--threads", type=int, help="Threads a worker.  [env: WIRETAG_THREADS; default: 4]")
+@click.option("--model", type=_FILE, help="Release folder or registry.  [env: WIRETAG_MODEL; default: the shipped model]")
+def serve(bind: str | None, workers: int | None, threads: int | None, model: Path | None) -> None:
+    """Run the HTTP service."""
+    from models.registry import load_model
+    from service.app import create_app
+    from service.server import run
+    from service.settings import Settings
+
+    settings = Settings.from_environment(bind=bind, workers=workers, threads=threads, model=model)
+    release = load_model(settings.model)  # refused before a port is taken
+    run(create_app(settings, release), settings)
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True), default="-")
+@click.option("--as", "form", type=_FORMS, help="What FILE holds. Default: html for .html files, else page.")
+@click.option("--model", type=_FILE, envvar="WIRETAG_MODEL", help="Release folder or registry. Default: the shipped model.")
+@click.option("--explain", is_flag=True, help="Show the words that decided.")
+@click.option("--json", "as_json", is_flag=True, help="Print the wire form.")
+def classify(file: Path, form: str | None, model: Path | None, explain: bool, as_json: bool) -> None:
+    """Classify one page or text (FILE, or - for standard input)."""
+    from models.pipeline import Document, Form, Options
+    from models.pipeline import classify as run
+    from models.registry import load_model
+    from service.schema import encode
+    from service.terminal import render
+
+    if form is None:
+        form = "html" if file.suffix.lower() in {".html", ".htm"} else "page"
+    try:
+        content = (sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()).decode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file}: not UTF-8 (byte {error.start}); convert the file") from None
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read ({error.strerror})") from None
+    name = None if str(file) == "-" else str(file)
+    try:
+        result = run(load_model(model), Document(content, Form(form), None, name), Options(explain=explain))
+    except InputError as error:
+        raise InputError(f"{name or 'standard input'}: {error}") from None
+    if as_json:
+        click.get_binary_stream("stdout").write(encode(result) + b"\n")
+    else:
+        click.echo(render(result))
+
+
+@click.command()
+@click.argument("inputs", type=_FILE, nargs=-1, required=True)
+@click.option("-o", "--output", type=_FILE, required=True, help="Results: a .jsonl or .parquet file.")
+@click.option("--as", "form", type=_FORMS, help="What a row's text is. Default: text; html for .html files.")
+@click.option("--model", type=_FILE, envvar="WIRETAG_MODEL", help="Release folder or registry. Default: the shipped model.")
+def tag(inputs: tuple[Path, ...], output: Path, form: str | None, model: Path | None) -> None:
+    """Tag whole files: JSONL, CSV, TSV or Parquet rows, text and HTML files, or folders of them.
+
+    Results keep the order of the documents. A document that cannot be used becomes a row with its error. The output appears
+    only when all of it was written.
+    """
+    from tqdm import tqdm
+
+    from models.pipeline import Form
+    from models.pipeline import classify as run
+    from models.registry import load_model
+    from service.documents import count_rows, find_inputs, read_documents, whole_file
+
+    release = load_model(model)
+    paths = find_inputs(inputs)
+    chosen = Form(form) if form else None
+    n_done = n_failed = 0
+    with whole_file(output) as writer, tqdm(total=count_rows(paths), unit="doc", unit_scale=True, file=sys.stderr) as progress:
+        for path in paths:
+            for document in read_documents(path, chosen):
+                try:
+                    writer.write(run(release, document))
+                except InputError as error:
+                    n_failed += 1
+                    problem = {"title": "unusable document", "detail": str(error)}
+                    writer.write({"document_id": document.document_id, "error": problem})
+                n_done += 1
+                progress.update()
+    click.echo(f"{n_done:,} documents tagged, {n_failed:,} could not be used: {output}", err=True)

@@ -1,0 +1,80 @@
+"""gunicorn, set up for this application."""
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import click
+import structlog
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+
+from models.errors import InputError
+from service.settings import Settings
+
+
+class _Server(BaseApplication):  # type: ignore[misc]
+    def __init__(self, app: Flask, options: dict[str, Any]):
+        self._app = app
+        self._options = options
+        super().__init__()
+
+    def load_config(self) -> None:
+        for key, value in self._options.items():
+            self.cfg.set(key, value)
+
+    def load(self) -> Flask:
+        return self._app
+
+
+def run(app: Flask, settings: Settings) -> None:
+    """Serve until stopped; SIGTERM finishes what is in flight. Raises `InputError` when the address cannot be had."""
+    _check_address(settings.bind)
+    configure_logs()
+
+    def when_ready(_: Any) -> None:
+        click.echo(f"Wiretag listens on http://{settings.bind}", err=True)
+
+    shared_memory = Path("/dev/shm")
+    options = {
+        "bind": settings.bind,
+        "workers": settings.workers,
+        "threads": settings.threads,
+        "worker_class": "gthread",  # keep-alive, which sync workers lack
+        "timeout": settings.timeout,
+        "graceful_timeout": settings.timeout,
+        "preload_app": True,  # the model is loaded once and its memory shared by all workers
+        "control_socket_disable": True,  # nobody but the operator's signals steers this process
+        "worker_tmp_dir": str(shared_memory) if shared_memory.is_dir() else None,  # heartbeats never wait for a disk
+        "loglevel": "warning",
+        "when_ready": when_ready,
+        "proc_name": "wiretag",
+    }
+    _Server(app, options).run()
+
+
+def configure_logs() -> None:
+    """One JSON object a line to standard output."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+
+
+def _check_address(bind: str) -> None:
+    """Raise `InputError` where gunicorn would only retry and give up."""
+    host, _, port = bind.rpartition(":")
+    if not host or not port.isdecimal():
+        raise InputError(f"--bind {bind}: write HOST:PORT, such as 127.0.0.1:8000")
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except (OSError, OverflowError) as error:
+        raise InputError(f"--bind {bind}: cannot be had ({error}); free it or choose another") from None

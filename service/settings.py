@@ -1,0 +1,54 @@
+"""Settings of the service: environment variables `WIRETAG_*`, read once, overridden by command-line options."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from models.errors import InputError
+
+
+def _setting(default: Any, doc: str) -> Any:
+    return field(default=default, metadata={"doc": doc})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What can be set. The README's table is held to this class by a test."""
+
+    bind: str = _setting("127.0.0.1:8000", "address and port to listen on")
+    workers: int = _setting(2, "worker processes")
+    threads: int = _setting(4, "threads a worker")
+    timeout: int = _setting(60, "seconds after which a stuck worker is replaced, and that a stop waits for open requests")
+    model: Path | None = _setting(None, "release folder or registry to serve; empty for the shipped model")
+    max_body: int = _setting(10_000_000, "largest request body in bytes; beyond it 413")
+    max_documents: int = _setting(1_000, "most documents a request; beyond it 422")
+    max_characters: int = _setting(1_000_000, "longest document in characters; beyond it 422")
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ, **options: Any) -> "Settings":
+        """Settings from `WIRETAG_*`; options that are not None win. Raises `InputError` naming the variable."""
+        values: dict[str, Any] = {}
+        for each in fields(cls):
+            name = f"WIRETAG_{each.name.upper()}"
+            if options.get(each.name) is not None:
+                values[each.name] = options[each.name]
+            elif environment.get(name):
+                values[each.name] = _parse(name, environment[name], each.default)
+        return cls(**values)
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if isinstance(value, int) and value < 1:
+                raise InputError(f"WIRETAG_{each.name.upper()}: {value} is too small; set 1 or more")
+
+
+def _parse(name: str, text: str, default: Any) -> Any:
+    if isinstance(default, int):
+        try:
+            return int(text)
+        except ValueError:
+            raise InputError(f"{name}: {text!r} is not a whole number") from None
+    return Path(text) if default is None else text
