@@ -20,6 +20,7 @@ WEIGHTS_PATH = Path(__file__).with_name("cohesion.json")
 CUES = (
     "names_on_page", "words_on_page", "names_above", "words_above", "names_in_head", "words_in_head", "n_names_above",
     "n_words_above", "continues", "opens_definite", "opens_quote", "n_new_people", "has_no_names", "depth", "has_quote",
+    "pronouns", "says_when", "refers_back", "n_sentences",
 )  # fmt: skip
 N_HEAD = 4  # the headline and first paragraphs, in which a story names its subject
 
@@ -33,6 +34,12 @@ _DEFINITE = re.compile(
     r"""["“'‘]?(?:the|meanwhile|still|yet|some|according|later|while|since|under|among|as|when|after|in|on|at|for)\b""", re.IGNORECASE
 )
 _PERSON = re.compile(r"\b[A-Z][\w'’-]+ [A-Z][\w'’-]+")
+_PRONOUN = re.compile(r"\b(?:he|she|it|they|him|her|them|his|its|their|we|our|us|i|you)\b", re.IGNORECASE)
+_WHEN = re.compile(r"\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b|\bovernight\b|\bthis week\b|\btoday\b|\byesterday\b")
+_REFERS_BACK = re.compile(
+    r"\b(?:also|added|however|meanwhile|earlier|previously|so far|same|latter|former|those|these|instead|despite|though|although)\b", re.IGNORECASE
+)
+_SENTENCE = re.compile(r"[.!?][\"”’']?\s+(?=[A-Z“\"‘])")
 _STOP = ENGLISH_WORDS | frozenset(
     "so if no up out do did does how what why where who whom our your my me we us you him them those these then now just "
     "only even other some such any all most many much very own same each every both few because while during before under "
@@ -105,6 +112,10 @@ def cues(paragraphs: Sequence[Paragraph]) -> list[list[float]]:
                 float(not names),
                 math.log1p(depth),
                 float("“" in text or '"' in text),
+                min(0.2, len(_PRONOUN.findall(text)) / (1 + text.count(" "))),
+                float(bool(_WHEN.search(text))),
+                float(bool(_REFERS_BACK.search(text))),
+                float(min(3, len(_SENTENCE.findall(text)))),
             ]
         )
         above |= names | words

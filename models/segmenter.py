@@ -5,6 +5,7 @@ told by `cohesion`: a paragraph of the article repeats its names and nouns, a st
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,11 +20,16 @@ HEADLINE_BOUND = -2.0  # mean log-odds above which a full headline and its parag
 CROSSHEAD_BOUND = 1.5  # the same for a short one
 STORY_OVERLAP = 0.30  # and which share less of their vocabulary than this with the text above
 CROSSHEAD_OVERLAP = 0.15
+BREAK = 2.2  # log-odds that a request to the reader or a section heading stands below the article's end, not in its midst
 MIN_EVIDENCE = 2.5  # summed log-odds below which a page is not cut
 STRANGER = 4.0  # log-odds that one line counts for at most, and with which a long paragraph or a crosshead belongs to the article
 MAX_TEASER_WORDS = 110
 ECHO_SHINGLE = 6  # words in a row that make a repeat
 ECHO_SHARE = 0.8
+ECHO_PROBE = 24  # characters that a repeat begins with, as its first copy does
+MAX_ECHOES = 8  # bounds the work on a page made to be slow
+MAX_STORIES = 60  # the same
+MAX_STORY_LINES = 100  # the same: a headline further down opens no story
 MIN_ECHO_WORDS = 40
 MAX_HEADLINE_WORDS = 28
 MIN_WRAPPED = 30  # characters; shorter lines are not hard-wrapped prose
@@ -60,6 +66,7 @@ class _Line:
     text: str
     kind: Kind
     n_words: int
+    follows_break: bool = False  # a request to the reader or a section heading stands right above
 
     @property
     def is_prose(self) -> bool:
@@ -90,7 +97,7 @@ class _Card:
 def segment(page: str) -> list[Segment]:
     """The segments of a page in page order. A page of nothing but furniture has none; nothing raises."""
     lines = list(_lines(page))
-    _drop_echoes(page, lines)
+    _drop_echoes(lines)
     cards = _find_cards(lines)
     starts = [*(card.first for card in cards), len(lines)]
     stories = list(_split_article(lines[: starts[0]]))
@@ -132,16 +139,15 @@ def _goes_on(page: str, span: Span) -> bool:
 # Repeats ----------------------------------------------------------------------------------------------------------------
 
 
-def _drop_echoes(page: str, lines: list[_Line]) -> None:
+def _drop_echoes(lines: list[_Line]) -> None:
     """Remove from `lines` the copy of an article that is printed twice, keeping the one in paragraphs.
 
     A long line goes when its words stand elsewhere on the page too: as one line said again, or as the paragraphs that it
     runs together. A paragraph that another merely quotes stays.
     """
-    for line in sorted((x for x in lines if x.n_words >= MIN_ECHO_WORDS), key=lambda x: -x.n_words):
-        probe = page[line.start : line.start + 40]
-        if page.count(probe) < 2:
-            continue
+    starts = Counter(line.text[:ECHO_PROBE] for line in lines)
+    suspects = [x for x in lines if x.n_words >= MIN_ECHO_WORDS and starts[x.text[:ECHO_PROBE]] > 1]
+    for line in sorted(suspects, key=lambda x: -x.n_words)[:MAX_ECHOES]:
         own = _shingles([line])
         others = [x for x in lines if x is not line and x.n_words >= ECHO_SHINGLE]
         shared = [(x, own & _shingles([x])) for x in others]
@@ -250,7 +256,16 @@ def _card_story(card: _Card, lines: list[_Line]) -> _Story | None:
 
 
 def _without_margins(lines: list[_Line]) -> list[_Line]:
-    return [line for line in lines if line.kind not in FURNITURE and line.kind not in MARGINALIA]
+    """The lines that are neither furniture nor dates and bylines, each knowing whether a break stood above it."""
+    kept = []
+    is_break = False
+    for line in lines:
+        if line.kind in FURNITURE or line.kind in MARGINALIA:
+            is_break |= line.kind in (Kind.PROMO, Kind.SECTION)
+        else:
+            line.follows_break, is_break = is_break, False
+            kept.append(line)
+    return kept
 
 
 # Articles and teasers ---------------------------------------------------------------------------------------------------
@@ -265,8 +280,11 @@ def _split_article(lines: list[_Line]) -> Iterator[_Story]:
     published = next((line.text for line in marginal if line.kind is Kind.DATE), None)
     content = _keep_content(lines[start:])
     role = Role.MAIN
-    while content:
-        end = _next_story(content)
+    for number in range(MAX_STORIES):
+        if not content:
+            return
+        end = _next_story(content[:MAX_STORY_LINES]) if number < MAX_STORIES - 1 else len(content)
+        end = end if end < MAX_STORY_LINES else len(content)
         article, rest = content[:end], content[end:]
         body_end = _teasers_start(article)
         body = article[:body_end]
@@ -358,6 +376,7 @@ def _teasers_start(article: list[_Line]) -> int:
         line = article[index]
         may_tease = line.is_prose and line.n_words <= MAX_TEASER_WORDS
         total += strangeness[index] if may_tease else -STRANGER
+        total += BREAK * line.follows_break
         if total > best and may_tease:
             best, split = total, index
     return split
