@@ -1,0 +1,62 @@
+# `make serve` and `make test` do all set-up on a fresh machine with Python 3.11 or newer.
+PYTHON ?= python3
+VENV   ?= .venv
+BIND   ?= 127.0.0.1:8000
+MEASURE ?=            # make train MEASURE="open_set=../news.jsonl": figures for the model card
+BIN     = $(VENV)/bin
+PIP     = $(BIN)/python -m pip --disable-pip-version-check install --quiet
+
+.PHONY: install serve train test lint bench test-containers lock clean
+
+install: $(VENV)/.serve ## set-up alone
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# The project is installed in place, without its dependencies: the locks bring those, by hash.
+define install_locked
+	$(PIP) --require-hashes -r $(1)
+	$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+endef
+
+$(VENV)/.serve: $(BIN)/python service/requirements.txt pyproject.toml
+	$(call install_locked,service/requirements.txt)
+
+$(VENV)/.train: $(BIN)/python training/requirements.txt pyproject.toml
+	$(call install_locked,training/requirements.txt)
+
+$(VENV)/.test: $(BIN)/python tests/requirements.txt pyproject.toml
+	$(call install_locked,tests/requirements.txt)
+
+serve: $(VENV)/.serve ## the service on $(BIND)
+	$(BIN)/wiretag serve --bind $(BIND)
+
+train: $(VENV)/.train ## rebuild the released model from training/corpus/
+	$(BIN)/python -m training.cohesion
+	$(BIN)/wiretag train $(foreach pair,$(MEASURE),--measure $(pair))
+
+test: $(VENV)/.test ## the whole test suite
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.test ## format, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.test ## benchmarks; ARGS=--json for one JSON object a line
+	$(BIN)/python -m benchmarks.serving $(ARGS)
+
+test-containers: ## build the image and run it; root on a Debian machine, else skipped with the reason
+	tests/containers/run.sh
+
+UV_COMPILE = uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+             --no-header --no-annotate --fork-strategy fewest pyproject.toml --group build
+lock: ## renew the lock files; needs uv. The rooms' locks agree because each is bound by the tests' lock
+	$(UV_COMPILE) --extra bulk --extra train --extra dev -o tests/requirements.txt
+	$(UV_COMPILE) --extra train -c tests/requirements.txt -o training/requirements.txt
+	$(UV_COMPILE) -c tests/requirements.txt -o service/requirements.txt
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
