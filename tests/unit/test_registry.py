@@ -1,0 +1,61 @@
+"""Which model serves is one small file, replaced atomically."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from models.errors import ReleaseError
+from models.registry import Registry, load_model
+
+
+@pytest.fixture
+def registry(desk_registry: Registry, tmp_path: Path) -> Registry:
+    """A registry with two sound versions, `a` serving."""
+    (version,) = desk_registry.versions()
+    for name in ("a", "b"):
+        shutil.copytree(desk_registry.folder(version), tmp_path / "releases" / name)
+    registry = Registry(tmp_path)
+    registry.activate("a")
+    return registry
+
+
+def test_activate_and_roll_back(registry: Registry) -> None:
+    """A desk can always return to what served before."""
+    assert registry.versions() == ["a", "b"]
+    assert registry.activate("b") == "a"
+    assert registry.current() == "b"
+    assert registry.rollback() == "a"
+    assert registry.current() == "a"
+
+
+@pytest.mark.parametrize("version", ["c", "", "../a", ".", "releases", "a/b"])
+def test_a_version_that_is_not_there_is_refused(registry: Registry, version: str) -> None:
+    """A name never reaches outside the releases, and the message lists what there is."""
+    with pytest.raises(ReleaseError, match="a, b"):
+        registry.activate(version)
+    assert registry.current() == "a"
+
+
+def test_a_spoilt_version_is_not_activated(registry: Registry) -> None:
+    """The old model goes on serving."""
+    (registry.folder("b") / "words.txt").write_text("x\n")
+    with pytest.raises(ReleaseError, match="differs from the manifest"):
+        registry.activate("b")
+    assert registry.current() == "a"
+
+
+def test_a_model_may_be_named_as_registry_or_as_folder(registry: Registry) -> None:
+    """WIRETAG_MODEL takes either."""
+    by_registry, by_folder = load_model(registry.root), load_model(registry.folder("b"))
+    assert by_registry.version == by_folder.version
+
+
+def test_an_empty_place_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    """No model is not a crash."""
+    with pytest.raises(ReleaseError, match="no model here"):
+        load_model(tmp_path)
+    with pytest.raises(ReleaseError, match="no model is active"):
+        Registry(tmp_path).load_current()
+    with pytest.raises(ReleaseError, match="no version served before"):
+        Registry(tmp_path).rollback()
