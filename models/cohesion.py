@@ -80,8 +80,8 @@ def overlap(block: Sequence[Paragraph], above: set[str]) -> float:
     return (2 * len(names & above) + len(words & above)) / total if total else 1.0
 
 
-def cues(paragraphs: Sequence[Paragraph]) -> list[list[float]]:
-    """The cues of every paragraph, in the order of `CUES`."""
+def cues(paragraphs: Sequence[Paragraph], least_depth: int = 0) -> list[list[float]]:
+    """The cues of every paragraph, in the order of `CUES`; no depth counts as less than `least_depth`."""
     counts: Counter[str] = Counter()
     for paragraph in paragraphs:
         counts.update(paragraph.names | paragraph.words)
@@ -110,7 +110,7 @@ def cues(paragraphs: Sequence[Paragraph]) -> list[list[float]]:
                 float(text[:1] in "\"“‘'"),
                 float(min(3, new_people)),
                 float(not names),
-                math.log1p(depth),
+                math.log1p(max(depth, least_depth)),
                 float("“" in text or '"' in text),
                 min(0.2, len(_PRONOUN.findall(text)) / (1 + text.count(" "))),
                 float(bool(_WHEN.search(text))),
@@ -130,7 +130,7 @@ def _weights() -> tuple[tuple[float, ...], float]:
     return tuple(float(stored["weights"][cue]) for cue in CUES), float(stored["bias"])
 
 
-def strangeness(paragraphs: Sequence[Paragraph]) -> list[float]:
+def strangeness(paragraphs: Sequence[Paragraph], least_depth: int = 0) -> list[float]:
     """The log-odds of every paragraph to belong to another story than the one the page began with."""
     weights, bias = _weights()
-    return [bias + sum(w * x for w, x in zip(weights, row, strict=True)) for row in cues(paragraphs)]
+    return [bias + sum(w * x for w, x in zip(weights, row, strict=True)) for row in cues(paragraphs, least_depth)]

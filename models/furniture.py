@@ -39,7 +39,7 @@ _UNIT = r"s|m|h|d|w|y|sec(?:ond)?s?|min(?:ute)?s?|mins|hrs?|hours?|days?|wks?|we
 _FILLER = (
     r"published|updated|posted|modified|created|last|first|on|at|by|ago|the|of|and|date|time|edited|revised|from|today|"
     r"yesterday|just|now|an?|about|over|almost|read|am|pm|a\.m\.|p\.m\.|noon|midnight|gmt|utc|[ecmp]s?d?t|cest|cet|bst|msk|ist|jst|kst|"
-    r"edt|est|pdt|pst|eat|wat|cat|local|hours|st|nd|rd|th|year|issue"
+    r"edt|est|pdt|pst|eat|wat|cat|local|hours|p|st|nd|rd|th|year|issue"
 )
 _DATE_WORD = re.compile(rf"(?:{_MONTH}|{_DAY}|{_UNIT}|{_FILLER}|\d{{1,4}}(?:st|nd|rd|th|h|m|d|w|y|am|pm|t|z|gmt|utc|min)?)\.?", re.IGNORECASE)
 _DATE_EVIDENCE = re.compile(

@@ -16,7 +16,8 @@ from models.furniture import FURNITURE, MARGINALIA, Kind, ends_sentence, kind_of
 Span = tuple[int, int]
 
 MIN_HEADLINE_WORDS = 5  # below this, a line between paragraphs is more often a crosshead
-HEADLINE_BOUND = -2.0  # mean log-odds above which a full headline and its paragraphs open another story
+HEADLINE_BOUND = -1.5  # mean log-odds above which a full headline and its paragraphs open another story
+STORY_DEPTH = 12  # under a headline, a story may be strange however short the one above is
 CROSSHEAD_BOUND = 1.5  # the same for a short one
 STORY_OVERLAP = 0.30  # and which share less of their vocabulary than this with the text above
 CROSSHEAD_OVERLAP = 0.15
@@ -339,7 +340,7 @@ def _next_story(content: list[_Line]) -> int:
     """
     if not any(line.kind is Kind.HEADLINE for line in content[2:]):
         return len(content)
-    strangeness = _strangeness(content)
+    strangeness = _strangeness(content, least_depth=STORY_DEPTH)
     paragraphs = [cohesion.read(line.text) for line in content]
     above: set[str] = set()
     read_to = 0
@@ -359,9 +360,9 @@ def _next_story(content: list[_Line]) -> int:
     return len(content)
 
 
-def _strangeness(lines: list[_Line]) -> list[float]:
+def _strangeness(lines: list[_Line], least_depth: int = 0) -> list[float]:
     """Log-odds of every line to belong to another story, no line speaking louder than `STRANGER`."""
-    odds = cohesion.strangeness([cohesion.read(line.text) for line in lines])
+    odds = cohesion.strangeness([cohesion.read(line.text) for line in lines], least_depth)
     return [max(-STRANGER, min(STRANGER, value)) for value in odds]
 
 
