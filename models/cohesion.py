@@ -31,24 +31,154 @@ _CONTINUES = re.compile(
     re.IGNORECASE,
 )
 _DEFINITE = re.compile(
-    r"""["“'‘]?(?:the|meanwhile|still|yet|some|according|later|while|since|under|among|as|when|after|in|on|at|for)\b""", re.IGNORECASE
+    r"""["“'‘]?(?:the|meanwhile|still|yet|some|according|later|while|since|under|among|as|when|after|in|on|at|for)\b""",
+    re.IGNORECASE,
 )
 _PERSON = re.compile(r"\b[A-Z][\w'’-]+ [A-Z][\w'’-]+")
 _PRONOUN = re.compile(r"\b(?:he|she|it|they|him|her|them|his|its|their|we|our|us|i|you)\b", re.IGNORECASE)
 _WHEN = re.compile(r"\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b|\bovernight\b|\bthis week\b|\btoday\b|\byesterday\b")
 _REFERS_BACK = re.compile(
-    r"\b(?:also|added|however|meanwhile|earlier|previously|so far|same|latter|former|those|these|instead|despite|though|although)\b", re.IGNORECASE
+    r"\b(?:also|added|however|meanwhile|earlier|previously|so far|same|latter|former|those|these|instead|despite|"
+    r"though|although)\b",
+    re.IGNORECASE,
 )
 _SENTENCE = re.compile(r"[.!?][\"”’']?\s+(?=[A-Z“\"‘])")
 _STOP = ENGLISH_WORDS | frozenset(
-    "so if no up out do did does how what why where who whom our your my me we us you him them those these then now just "
-    "only even other some such any all most many much very own same each every both few because while during before under "
-    "again further once here should might must shall cannot being having doing made make makes new three first last year "
-    "years days week month time people government country state states president minister says told according statement "
-    "news report reported reports officials official friday monday tuesday wednesday thursday saturday sunday january "
-    "february march april june july august september october november december million percent including since against "
-    "between through back down still however like going take took come came part world public national "
-    "international united".split()
+    [
+        "so",
+        "if",
+        "no",
+        "up",
+        "out",
+        "do",
+        "did",
+        "does",
+        "how",
+        "what",
+        "why",
+        "where",
+        "who",
+        "whom",
+        "our",
+        "your",
+        "my",
+        "me",
+        "we",
+        "us",
+        "you",
+        "him",
+        "them",
+        "those",
+        "these",
+        "then",
+        "now",
+        "just",
+        "only",
+        "even",
+        "other",
+        "some",
+        "such",
+        "any",
+        "all",
+        "most",
+        "many",
+        "much",
+        "very",
+        "own",
+        "same",
+        "each",
+        "every",
+        "both",
+        "few",
+        "because",
+        "while",
+        "during",
+        "before",
+        "under",
+        "again",
+        "further",
+        "once",
+        "here",
+        "should",
+        "might",
+        "must",
+        "shall",
+        "cannot",
+        "being",
+        "having",
+        "doing",
+        "made",
+        "make",
+        "makes",
+        "new",
+        "three",
+        "first",
+        "last",
+        "year",
+        "years",
+        "days",
+        "week",
+        "month",
+        "time",
+        "people",
+        "government",
+        "country",
+        "state",
+        "states",
+        "president",
+        "minister",
+        "says",
+        "told",
+        "according",
+        "statement",
+        "news",
+        "report",
+        "reported",
+        "reports",
+        "officials",
+        "official",
+        "friday",
+        "monday",
+        "tuesday",
+        "wednesday",
+        "thursday",
+        "saturday",
+        "sunday",
+        "january",
+        "february",
+        "march",
+        "april",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+        "million",
+        "percent",
+        "including",
+        "since",
+        "against",
+        "between",
+        "through",
+        "back",
+        "down",
+        "still",
+        "however",
+        "like",
+        "going",
+        "take",
+        "took",
+        "come",
+        "came",
+        "part",
+        "world",
+        "public",
+        "national",
+        "international",
+        "united",
+    ]
 )
 
 
@@ -92,9 +222,7 @@ def cues(paragraphs: Sequence[Paragraph], least_depth: int = 0) -> list[list[flo
     for depth, paragraph in enumerate(paragraphs):
         names, words, text = paragraph.names, paragraph.words, paragraph.text
         n_names, n_words = len(names), max(1, len(words))
-        new_people = sum(
-            all(part.lower()[:6] not in above for part in person.split()) for person in _PERSON.findall(text)
-        )
+        new_people = sum(all(part.lower()[:6] not in above for part in person.split()) for person in _PERSON.findall(text))
         rows.append(
             [
                 len(names & on_page) / n_names if names else 0.4,

@@ -32,26 +32,36 @@ class Kind(Enum):
 FURNITURE = frozenset({Kind.WIDGET, Kind.SECTION, Kind.PROMO, Kind.LINK, Kind.LEGAL, Kind.MENU})
 MARGINALIA = frozenset({Kind.DATE, Kind.CREDIT, Kind.BYLINE})
 MAX_FURNITURE = 260  # characters; longer lines are never furniture, and patterns never run on long text
+MAX_HEADLINE_WORDS = 28
+MAX_BYLINE_WORDS = 12
+MAX_LABEL_WORDS = 3
+MAX_LABEL = 40  # characters
 
-_MONTH = r"jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?"
+_MONTH = (
+    r"jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|"
+    r"aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?"
+)
 _DAY = r"(?:mon|tue|tues|wed|wednes|thu|thur|thurs|fri|sat|satur|sun)(?:day)?"
 _UNIT = r"s|m|h|d|w|y|sec(?:ond)?s?|min(?:ute)?s?|mins|hrs?|hours?|days?|wks?|weeks?|mos?|months?|yrs?|years?"
+_ZONE = r"gmt|utc|[ecmp]s?d?t|cest|cet|bst|msk|ist|jst|kst|edt|est|pdt|pst|eat|wat|cat|local"
 _FILLER = (
-    r"published|updated|posted|modified|created|last|first|on|at|by|ago|the|of|and|date|time|edited|revised|from|today|"
-    r"yesterday|just|now|an?|about|over|almost|read|am|pm|a\.m\.|p\.m\.|noon|midnight|gmt|utc|[ecmp]s?d?t|cest|cet|bst|msk|ist|jst|kst|"
-    r"edt|est|pdt|pst|eat|wat|cat|local|hours|p|st|nd|rd|th|year|issue"
+    r"published|updated|posted|modified|created|edited|revised|last|first|on|at|by|ago|the|of|and|date|time|from|today|"
+    r"yesterday|just|now|an?|about|over|almost|read|am|pm|p|noon|midnight|hours|st|nd|rd|th|year|issue"
 )
-_DATE_WORD = re.compile(rf"(?:{_MONTH}|{_DAY}|{_UNIT}|{_FILLER}|\d{{1,4}}(?:st|nd|rd|th|h|m|d|w|y|am|pm|t|z|gmt|utc|min)?)\.?", re.IGNORECASE)
+_NUMBER = r"\d{1,4}(?:st|nd|rd|th|h|m|d|w|y|am|pm|t|z|gmt|utc|min)?"
+_DATE_WORD = re.compile(rf"(?:{_MONTH}|{_DAY}|{_UNIT}|{_ZONE}|{_FILLER}|{_NUMBER})\.?", re.IGNORECASE)
 _DATE_EVIDENCE = re.compile(
-    rf"\d{{1,2}}[:.]\d{{2}}|\b(?:19|20)\d{{2}}\b|\bago\b|\byesterday\b|\btoday\b|\bjust now\b|\b(?:{_MONTH})\b.{{0,4}}\d|\d.{{0,3}}\b(?:{_MONTH})\b|"
-    rf"^\W*\d{{1,3}} ?(?:{_UNIT})\b|\d{{1,2}}[./-]\d{{1,2}}[./-]\d{{2,4}}|\bmin(?:ute)?s? read\b",
+    rf"\d{{1,2}}[:.]\d{{2}}|\b(?:19|20)\d{{2}}\b|\bago\b|\byesterday\b|\btoday\b|\bjust now\b|"
+    rf"\b(?:{_MONTH})\b.{{0,4}}\d|\d.{{0,3}}\b(?:{_MONTH})\b|^\W*\d{{1,3}} ?(?:{_UNIT})\b|"
+    rf"\d{{1,2}}[./-]\d{{1,2}}[./-]\d{{2,4}}|\bmin(?:ute)?s? read\b",
     re.IGNORECASE,
 )
 _SPLIT_WORDS = re.compile(r"[^\W_]+(?:[.'’][^\W_]+)*\.?")
 _BYLINE = re.compile(
-    r"(?:(?:words|text|story|photos?|written|reported|reporting|edited|editing|posted|published|analysis|opinion|video) )?by:? [A-Z].{0,80}|"
-    r"[A-Z][\w.'’-]+(?: [A-Z][\w.'’-]*){1,3},? (?:correspondent|reporter|staff writer|editor|columnist|contributor|in [A-Z]\w+)|"
-    r"(?:from )?our (?:own )?correspondents?(?: in .{1,30})?|(?:staff|agency|agencies|web|news) (?:writer|reporter|desk|report)s?",
+    r"(?:(?:words|text|story|photos?|written|reported|reporting|edited|editing|posted|published|video) )?by:? [A-Z].{0,80}|"
+    r"[A-Z][\w.'’-]+(?: [A-Z][\w.'’-]*){1,3},? (?:correspondent|reporter|staff writer|editor|columnist|contributor)|"
+    r"(?:from )?our (?:own )?correspondents?(?: in .{1,30})?|"
+    r"(?:staff|agency|agencies|web|news) (?:writer|reporter|desk|report)s?",
 )
 _BYLINE_ANY_CASE = re.compile(r"by [^.!?]{2,60}", re.IGNORECASE)
 _MENU_SPLIT = re.compile(r"\s+[|·•»›>/]\s+|\t+|\s{3,}|\s*\|\s*")
@@ -66,7 +76,9 @@ def _rules() -> tuple[tuple[Kind, re.Pattern[str]], ...]:
     joined: dict[str, list[str]] = {}
     for rule in tomllib.loads(RULES_PATH.read_text(encoding="utf-8"))["rule"]:
         joined.setdefault(rule["kind"], []).append(rule["pattern"])
-    return tuple((Kind(kind), re.compile("|".join(f"(?:{p})" for p in patterns), re.IGNORECASE)) for kind, patterns in joined.items())
+    return tuple(
+        (Kind(kind), re.compile("|".join(f"(?:{p})" for p in patterns), re.IGNORECASE)) for kind, patterns in joined.items()
+    )
 
 
 def kind_of(line: str) -> Kind:
@@ -74,6 +86,11 @@ def kind_of(line: str) -> Kind:
     line = line.strip()
     if len(line) > MAX_FURNITURE:
         return Kind.PROSE
+    return _worded_kind(line) or _shaped_kind(line)
+
+
+def _worded_kind(line: str) -> Kind | None:
+    """The kind that a line's wording gives away."""
     bare = line.strip(_TRIM)
     for kind, pattern in _rules():
         if pattern.fullmatch(bare):
@@ -82,18 +99,22 @@ def kind_of(line: str) -> Kind:
         return Kind.DATE
     if split_credit(line):
         return Kind.CREDIT
-    if (_BYLINE.fullmatch(line) or (_BYLINE_ANY_CASE.fullmatch(line) and line[:2] in ("By", "BY"))) and len(line.split()) <= 12:
-        return Kind.BYLINE
+    is_byline = _BYLINE.fullmatch(line) or (line[:2] in ("By", "BY") and _BYLINE_ANY_CASE.fullmatch(line))
+    return Kind.BYLINE if is_byline and len(line.split()) <= MAX_BYLINE_WORDS else None
+
+
+def _shaped_kind(line: str) -> Kind:
+    """The kind that a line's shape suggests."""
     if _is_menu(line):
         return Kind.MENU
     n_words = len(line.split())
-    if _SENTENCE_END.search(line) and n_words >= 4:
+    if _SENTENCE_END.search(line) and n_words > MAX_LABEL_WORDS:
         return Kind.PROSE
     if not any(char.isalnum() for char in line):
         return Kind.WIDGET
-    if n_words <= 3 and len(line) <= 40:
+    if n_words <= MAX_LABEL_WORDS and len(line) <= MAX_LABEL:
         return Kind.LABEL
-    return Kind.HEADLINE if n_words <= 28 else Kind.PROSE
+    return Kind.HEADLINE if n_words <= MAX_HEADLINE_WORDS else Kind.PROSE
 
 
 def is_date(line: str) -> bool:

@@ -99,7 +99,9 @@ def _classify_page(release: Release, page: str, options: Options) -> Json:
     warnings = [] if main is not None else ["no_main_segment"]
     return {
         **(main if main is not None else {"topics": [], "none": True, "reason": Reason.TOO_SHORT.value}),
-        "related_topics": _union([tags for found, tags in tagged if found.role is not Role.MAIN and found.duplicate_of is None]),
+        "related_topics": _union(
+            [tags for found, tags in tagged if found.role is not Role.MAIN and found.duplicate_of is None]
+        ),
         "segments": [_segment_json(found, page, tags) for found, tags in tagged],
         "warnings": warnings,
     }

@@ -74,7 +74,7 @@ def write_release(root: Path, manifest: dict[str, Any], files: Mapping[str, byte
     `manifest` lacks only `format` and `files`. The folder is written aside and renamed. An existing release with the same
     version is left as it is when its model files are the same, and is never overwritten when they differ.
     """
-    target = root / manifest["version"]
+    target = root / str(manifest["version"])
     manifest = {"format": FORMAT, **manifest, "files": {name: _digest(files[name]) for name in sorted(files)}}
     if target.exists():
         there = _read_manifest(target).get("files", {})
@@ -105,7 +105,11 @@ def weights_files(weights: Weights) -> dict[str, bytes]:
     files = {"words.txt": "".join(f"{word}\n" for word in weights.words).encode()}
     for name, array in arrays.items():
         buffer = io.BytesIO()
-        np.save(buffer, np.ascontiguousarray(array, np.int32 if name == "pairs" else np.float32), allow_pickle=False)
+        np.save(
+            buffer,
+            np.ascontiguousarray(array, np.int32 if name == "pairs" else np.float32),
+            allow_pickle=False,
+        )
         files[f"{name}.npy"] = buffer.getvalue()
     return files
 
@@ -156,7 +160,12 @@ def _weights(files: Mapping[str, bytes], n_topics: int) -> Weights:
     words = files["words.txt"].decode().split("\n")[:-1]
     pairs, idf, coef, bias = (arrays[name] for name in ARRAYS)
     n_features = len(words) + len(pairs)
-    shapes = {"pairs": (len(pairs), 2), "idf": (n_features,), "coef": (n_features, n_topics), "bias": (n_topics,)}
+    shapes = {
+        "pairs": (len(pairs), 2),
+        "idf": (n_features,),
+        "coef": (n_features, n_topics),
+        "bias": (n_topics,),
+    }
     for name, shape in shapes.items():
         if arrays[name].shape != shape or arrays[name].dtype != (np.int32 if name == "pairs" else np.float32):
             raise ValueError(f"{name}.npy is {arrays[name].dtype} {arrays[name].shape}, expected {shape}")
@@ -176,7 +185,9 @@ def _selftest(release: Release, content: bytes, folder: Path) -> None:
     for number, row in enumerate(rows, 1):
         scores = release.scorer.score(row["text"]).scores
         if len(row["scores"]) != len(scores) or not np.allclose(scores, row["scores"], rtol=0, atol=SELFTEST_TOLERANCE):
-            raise ReleaseError(f"{folder}: self-test {number} of {len(rows)} gives other scores than it should; restore the folder")
+            raise ReleaseError(
+                f"{folder}: self-test {number} of {len(rows)} gives other scores than it should; restore the folder"
+            )
 
 
 def _digest(content: bytes) -> str:

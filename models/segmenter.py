@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from models import cohesion
-from models.furniture import FURNITURE, MARGINALIA, Kind, ends_sentence, kind_of, split_credit
+from models.furniture import FURNITURE, MARGINALIA, MAX_HEADLINE_WORDS, Kind, ends_sentence, kind_of, split_credit
 
 Span = tuple[int, int]
 
@@ -23,7 +23,9 @@ STORY_OVERLAP = 0.30  # and which share less of their vocabulary than this with 
 CROSSHEAD_OVERLAP = 0.15
 BREAK = 2.2  # log-odds that a request to the reader or a section heading stands below the article's end, not in its midst
 MIN_EVIDENCE = 2.5  # summed log-odds below which a page is not cut
-STRANGER = 4.0  # log-odds that one line counts for at most, and with which a long paragraph or a crosshead belongs to the article
+STRANGER = (
+    4.0  # log-odds that one line counts for at most, and with which a long paragraph or a crosshead belongs to the article
+)
 MAX_TEASER_WORDS = 110
 ECHO_SHINGLE = 6  # words in a row that make a repeat
 ECHO_SHARE = 0.8
@@ -32,7 +34,7 @@ MAX_ECHOES = 8  # bounds the work on a page made to be slow
 MAX_STORIES = 60  # the same
 MAX_STORY_LINES = 100  # the same: a headline further down opens no story
 MIN_ECHO_WORDS = 40
-MAX_HEADLINE_WORDS = 28
+MAX_SOURCE_BELOW = 4  # words of a source that stands below its age
 MIN_WRAPPED = 30  # characters; shorter lines are not hard-wrapped prose
 
 
@@ -202,35 +204,39 @@ def _find_cards(lines: list[_Line]) -> list[_Card]:
 
 
 def _card_at(lines: list[_Line], index: int, taken: int, prose_seen: bool) -> _Card | None:
-    """The card whose age line is at `index`, if one is there."""
+    """The card whose age line is at `index`, if one is there.
+
+    An age between two namings of its source is a card anywhere; any other needs prose above it and a story below it.
+    """
     line = lines[index]
-    before = lines[index - 1] if index - 1 >= taken and index else None
+    before = lines[index - 1] if index > taken else None
     after = lines[index + 1] if index + 1 < len(lines) else None
+    published = line.text.strip(_BULLET)
     if line.kind is Kind.CREDIT:
-        source, published = split_credit(line.text) or (None, None)
-        first, content = index, index + 1
+        source, published = split_credit(line.text) or (None, published)
+        card = _Card(index, index + 1, source, published)
+    elif before is not None and after is not None and _same_source(before, after):
+        return _Card(index - 1, index + 2, before.text.strip(_BULLET), published)
+    elif before is not None and _may_be_source(before):
+        card = _Card(index - 1, index + 1, before.text.strip(_BULLET), published)
+    elif after is not None and _may_be_source(after) and after.n_words <= MAX_SOURCE_BELOW:
+        card = _Card(index, index + 2, after.text.strip(_BULLET), published)
     else:
-        published = line.text.strip(_BULLET)
-        if before is not None and after is not None and _same_source(before, after):
-            return _Card(index - 1, index + 2, before.text.strip(_BULLET), published)
-        if before is not None and _may_be_source(before):
-            source, first, content = before.text.strip(_BULLET), index - 1, index + 1
-        elif after is not None and _may_be_source(after) and after.n_words <= 4:
-            source, first, content = after.text.strip(_BULLET), index, index + 2
-        else:
-            return None
-    if not prose_seen:
         return None
-    headline = lines[content] if content < len(lines) else None
-    body = lines[content + 1] if content + 1 < len(lines) else None
-    if headline is not None and headline.kind in (Kind.HEADLINE, Kind.LABEL) and body is not None and body.is_prose:
-        return _Card(first, content, source, published)
-    above = lines[first - 1] if first - 1 >= taken and first else None
-    if headline is not None and headline.is_prose and above is not None and above.kind is Kind.HEADLINE:
-        return None  # a headline with its dateline below it: an article of its own, not a card
-    if headline is not None and headline.is_prose and headline.n_words <= MAX_HEADLINE_WORDS and body is not None and body.is_prose:
-        return _Card(first, content, source, published)
-    return None
+    return card if prose_seen and _heads_story(card, lines, taken) else None
+
+
+def _heads_story(card: _Card, lines: list[_Line], taken: int) -> bool:
+    """Whether a headline and a body follow; not where a headline stands above, with its own dateline below it."""
+    if card.content + 1 >= len(lines):
+        return False
+    headline, body = lines[card.content], lines[card.content + 1]
+    if not body.is_prose:
+        return False
+    if not headline.is_prose:
+        return headline.kind in (Kind.HEADLINE, Kind.LABEL)
+    is_below_headline = card.first > taken and lines[card.first - 1].kind is Kind.HEADLINE
+    return headline.n_words <= MAX_HEADLINE_WORDS and not is_below_headline
 
 
 def _same_source(before: _Line, after: _Line) -> bool:
@@ -258,7 +264,7 @@ def _card_story(card: _Card, lines: list[_Line]) -> _Story | None:
 
 def _without_margins(lines: list[_Line]) -> list[_Line]:
     """The lines that are neither furniture nor dates and bylines, each knowing whether a break stood above it."""
-    kept = []
+    kept: list[_Line] = []
     is_break = False
     for line in lines:
         if line.kind in FURNITURE or line.kind in MARGINALIA:
@@ -324,7 +330,7 @@ def _article_start(lines: list[_Line]) -> int | None:
 def _keep_content(lines: list[_Line]) -> list[_Line]:
     """Prose, and headlines and labels that stand over prose; not those that trail, nor those in a list."""
     rest = _without_margins(lines)
-    kept = []
+    kept: list[_Line] = []
     for index, line in enumerate(rest):
         below = rest[index + 1] if index + 1 < len(rest) else None
         if line.is_prose or index == 0 or (below is not None and (below.is_prose or (index == 1 and kept))):
@@ -354,9 +360,10 @@ def _next_story(content: list[_Line]) -> int:
         while end < len(content) and end < index + 6 and content[end].is_prose:
             end += 1
         is_full = content[index].n_words >= MIN_HEADLINE_WORDS
-        if end - index > 1 and sum(strangeness[index:end]) / (end - index) > (HEADLINE_BOUND if is_full else CROSSHEAD_BOUND):
-            if cohesion.overlap(paragraphs[index:end], above) < (STORY_OVERLAP if is_full else CROSSHEAD_OVERLAP):
-                return index
+        bound, share = (HEADLINE_BOUND, STORY_OVERLAP) if is_full else (CROSSHEAD_BOUND, CROSSHEAD_OVERLAP)
+        is_strange = sum(strangeness[index:end]) / (end - index) > bound
+        if end - index > 1 and is_strange and cohesion.overlap(paragraphs[index:end], above) < share:
+            return index
     return len(content)
 
 

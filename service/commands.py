@@ -15,7 +15,11 @@ _FORMS = click.Choice(["text", "page", "html"])
 @click.option("--bind", metavar="HOST:PORT", help="Address to listen on.  [env: WIRETAG_BIND; default: 127.0.0.1:8000]")
 @click.option("--workers", type=int, help="Worker processes.  [env: WIRETAG_WORKERS; default: 2]")
 @click.option("--threads", type=int, help="Threads a worker.  [env: WIRETAG_THREADS; default: 4]")
-@click.option("--model", type=_FILE, help="Release folder or registry.  [env: WIRETAG_MODEL; default: the shipped model]")
+@click.option(
+    "--model",
+    type=_FILE,
+    help="Release folder or registry.  [env: WIRETAG_MODEL; default: the shipped model]",
+)
 def serve(bind: str | None, workers: int | None, threads: int | None, model: Path | None) -> None:
     """Run the HTTP service."""
     from models.registry import load_model
@@ -31,7 +35,12 @@ def serve(bind: str | None, workers: int | None, threads: int | None, model: Pat
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True), default="-")
 @click.option("--as", "form", type=_FORMS, help="What FILE holds. Default: html for .html files, else page.")
-@click.option("--model", type=_FILE, envvar="WIRETAG_MODEL", help="Release folder or registry. Default: the shipped model.")
+@click.option(
+    "--model",
+    type=_FILE,
+    envvar="WIRETAG_MODEL",
+    help="Release folder or registry. Default: the shipped model.",
+)
 @click.option("--explain", is_flag=True, help="Show the words that decided.")
 @click.option("--json", "as_json", is_flag=True, help="Print the wire form.")
 def classify(file: Path, form: str | None, model: Path | None, explain: bool, as_json: bool) -> None:
@@ -56,7 +65,7 @@ def classify(file: Path, form: str | None, model: Path | None, explain: bool, as
     except InputError as error:
         raise InputError(f"{name or 'standard input'}: {error}") from None
     if as_json:
-        click.get_binary_stream("stdout").write(encode(result) + b"\n")
+        click.echo(encode(result))
     else:
         click.echo(render(result))
 
@@ -65,7 +74,12 @@ def classify(file: Path, form: str | None, model: Path | None, explain: bool, as
 @click.argument("inputs", type=_FILE, nargs=-1, required=True)
 @click.option("-o", "--output", type=_FILE, required=True, help="Results: a .jsonl or .parquet file.")
 @click.option("--as", "form", type=_FORMS, help="What a row's text is. Default: text; html for .html files.")
-@click.option("--model", type=_FILE, envvar="WIRETAG_MODEL", help="Release folder or registry. Default: the shipped model.")
+@click.option(
+    "--model",
+    type=_FILE,
+    envvar="WIRETAG_MODEL",
+    help="Release folder or registry. Default: the shipped model.",
+)
 def tag(inputs: tuple[Path, ...], output: Path, form: str | None, model: Path | None) -> None:
     """Tag whole files: JSONL, CSV, TSV or Parquet rows, text and HTML files, or folders of them.
 
@@ -83,7 +97,10 @@ def tag(inputs: tuple[Path, ...], output: Path, form: str | None, model: Path | 
     paths = find_inputs(inputs)
     chosen = Form(form) if form else None
     n_done = n_failed = 0
-    with whole_file(output) as writer, tqdm(total=count_rows(paths), unit="doc", unit_scale=True, file=sys.stderr) as progress:
+    with (
+        whole_file(output) as writer,
+        tqdm(total=count_rows(paths), unit="doc", unit_scale=True, file=sys.stderr) as progress,
+    ):
         for path in paths:
             for document in read_documents(path, chosen):
                 try:

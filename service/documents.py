@@ -137,7 +137,12 @@ def _document(row: Any, place: str, form: Form | None) -> Document:
     if headline is not None and not isinstance(headline, str):
         raise InputError(f"{place}: 'headline' must be a text or be left out")
     form = form or Form.TEXT
-    return Document(row["text"], form, headline if form is Form.TEXT else None, None if document_id is None else str(document_id))
+    return Document(
+        row["text"],
+        form,
+        headline if form is Form.TEXT else None,
+        None if document_id is None else str(document_id),
+    )
 
 
 def _json_rows(path: Path) -> Iterator[tuple[int, Any]]:
@@ -147,7 +152,9 @@ def _json_rows(path: Path) -> Iterator[tuple[int, Any]]:
                 try:
                     yield number, msgspec.json.decode(line)
                 except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-                    raise InputError(f"{path}:{number}: not JSON in UTF-8 ({str(error)[:100]}); mend or drop the line") from None
+                    raise InputError(
+                        f"{path}:{number}: not JSON in UTF-8 ({str(error)[:100]}); mend or drop the line"
+                    ) from None
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[int, Any]]:
@@ -158,7 +165,10 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, Any]]:
             raise InputError(f"{path}: no column 'text'; columns are document_id, text and perhaps headline")
         try:
             for row in reader:
-                yield reader.line_num, {key: value for key, value in row.items() if key != "headline" or value}
+                yield (
+                    reader.line_num,
+                    {key: value for key, value in row.items() if key != "headline" or value},
+                )
         except csv.Error as error:
             raise InputError(f"{path}:{reader.line_num}: not readable as a table ({error})") from None
 

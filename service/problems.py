@@ -32,7 +32,13 @@ _DETAILS = {
 class Problem(Exception):
     """A request that ends in an error response. `pointers` are (JSON pointer, what is wrong there)."""
 
-    def __init__(self, status: int, detail: str, pointers: Sequence[tuple[str, str]] = (), headers: dict[str, str] | None = None):
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        pointers: Sequence[tuple[str, str]] = (),
+        headers: dict[str, str] | None = None,
+    ):
         super().__init__(detail)
         self.status = status
         self.detail = detail
@@ -85,5 +91,7 @@ def _unexpected(error: Exception) -> Response:
         trace = trace.tb_next
     place = f"{trace.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno}" if trace else "unknown"
     log.error("unexpected_error", error=type(error).__name__, place=place, request_id=g.get("request_id"))
-    detail = "the model failed" if isinstance(error, WiretagError) else "an error of ours; the log has its place under this instance"
+    detail = (
+        "the model failed" if isinstance(error, WiretagError) else "an error of ours; the log has its place under this instance"
+    )
     return Problem(500, detail).response()

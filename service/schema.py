@@ -53,11 +53,17 @@ def read_call(request: Request, settings: Settings) -> Call:
     kind = request.mimetype
     if kind == "application/json":
         if request.args:
-            raise Problem(400, f"unknown option {_first(request.args)!r} in the address; a JSON body carries its options itself")
+            raise Problem(
+                400,
+                f"unknown option {_first(request.args)!r} in the address; a JSON body carries its options itself",
+            )
         return _read_json(_body(request, settings), settings)
     if kind in ("text/plain", "text/html"):
         return _read_plain(request, settings)
-    raise Problem(415, f"cannot read {kind or 'a body without a content type'}; send application/json, text/plain or text/html")
+    raise Problem(
+        415,
+        f"cannot read {kind or 'a body without a content type'}; send application/json, text/plain or text/html",
+    )
 
 
 def encode(value: object) -> bytes:
@@ -82,7 +88,10 @@ def _read_json(body: bytes, settings: Settings) -> Call:
     if not parsed.documents:
         raise _unusable("/documents", "there are no documents; send at least one")
     if len(parsed.documents) > settings.max_documents:
-        raise _unusable("/documents", f"{len(parsed.documents):,} documents; send at most {settings.max_documents:,} a request")
+        raise _unusable(
+            "/documents",
+            f"{len(parsed.documents):,} documents; send at most {settings.max_documents:,} a request",
+        )
     documents: list[Document | Unusable] = []
     for index, raw in enumerate(parsed.documents):
         document_id = None
@@ -99,14 +108,21 @@ def _document(parsed: _Document, prefix: str, settings: Settings) -> Document:
     given = [form for form in Form if getattr(parsed, form.value) is not None]
     if len(given) != 1:
         found = ", ".join(given) or "none of them"
-        raise Problem(400, f"give exactly one of text, page, html; found {found}", [(prefix, f"found {found}")] if prefix else ())
+        raise Problem(
+            400,
+            f"give exactly one of text, page, html; found {found}",
+            [(prefix, f"found {found}")] if prefix else (),
+        )
     content = getattr(parsed, given[0].value)
     if parsed.headline is not None and given[0] is not Form.TEXT:
         raise _bad_shape(f"{prefix}/headline", "a headline stands beside 'text' only; a page brings its own")
     if parsed.document_id is not None and len(parsed.document_id) > MAX_ID:
         raise _unusable(f"{prefix}/document_id", f"longer than {MAX_ID} characters")
     if len(content) + len(parsed.headline or "") > settings.max_characters:
-        raise _unusable(f"{prefix}/{given[0]}", f"{len(content):,} characters; send at most {settings.max_characters:,} a document")
+        raise _unusable(
+            f"{prefix}/{given[0]}",
+            f"{len(content):,} characters; send at most {settings.max_characters:,} a document",
+        )
     return Document(content, given[0], parsed.headline, parsed.document_id)
 
 

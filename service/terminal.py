@@ -16,7 +16,11 @@ def render(result: dict[str, Any]) -> str:
     for segment in result["segments"]:
         title = segment["headline"] or _shorten(segment["text"])
         margin = " · ".join(part for part in (segment["source"], segment["published"]) if part)
-        lines.append(click.style(f"{segment['role']:<8}", bold=True) + _printable(title) + (f"  ({_printable(margin)})" if margin else ""))
+        lines.append(
+            click.style(f"{segment['role']:<8}", bold=True)
+            + _printable(title)
+            + (f"  ({_printable(margin)})" if margin else "")
+        )
         if segment["duplicate_of"] is not None:
             lines.append(f"        the same as segment {segment['duplicate_of']}")
         lines += _topics(segment)
@@ -32,7 +36,9 @@ def _topics(tags: dict[str, Any]) -> list[str]:
         for found in sorted(topic.get("evidence", ()), key=lambda each: each["start"]):
             lines.append(f"                 {found['contribution']:+.3f}  {_printable(found['text'])}")
         if "margin" in topic:
-            lines.append(f"                 bias {topic['bias']:+.3f}, others {topic['omitted']:+.3f}, margin {topic['margin']:+.3f}")
+            lines.append(
+                f"                 bias {topic['bias']:+.3f}, others {topic['omitted']:+.3f}, margin {topic['margin']:+.3f}"
+            )
     if tags["none"]:
         lines.append(f"        no topic ({tags['reason']})")
     return lines

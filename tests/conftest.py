@@ -38,14 +38,33 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _desk_segments() -> Iterator[tuple[list[str], str]]:
     places = ["Hamlow", "Ostrel", "Pinfold", "Quarry Bay", "Rushmere", "Selby Cross", "Tarn End"]
-    bees = ["swarms left the hives in {}", "beekeepers of {} harvested pale honey", "the queen bee died in a hive near {}"]
-    tolls = ["the toll on the bridge at {} rises", "drivers at {} refused the bridge toll", "toll booths on the {} bridge closed"]
-    other = ["the council of {} met on Monday", "rain fell on {} all week", "a school in {} opened its doors", "{} won the cup final"]
+    bees = [
+        "swarms left the hives in {}",
+        "beekeepers of {} harvested pale honey",
+        "the queen bee died in a hive near {}",
+    ]
+    tolls = [
+        "the toll on the bridge at {} rises",
+        "drivers at {} refused the bridge toll",
+        "toll booths on the {} bridge closed",
+    ]
+    other = [
+        "the council of {} met on Monday",
+        "rain fell on {} all week",
+        "a school in {} opened its doors",
+        "{} won the cup final",
+    ]
     tail = "Residents said on Tuesday that nothing like it had been seen for years, and officials promised a report."
     for place, line in itertools.product(places, bees):
-        yield ["beekeeping"], f"{line.format(place).capitalize()}. {tail} The honey and the bees were discussed at length."
+        yield (
+            ["beekeeping"],
+            f"{line.format(place).capitalize()}. {tail} The honey and the bees were discussed at length.",
+        )
     for place, line in itertools.product(places, tolls):
-        yield ["toll_bridges"], f"{line.format(place).capitalize()}. {tail} The toll was discussed with the bridge company."
+        yield (
+            ["toll_bridges"],
+            f"{line.format(place).capitalize()}. {tail} The toll was discussed with the bridge company.",
+        )
     for place, line in itertools.product(places, other):
         yield [], f"{line.format(place).capitalize()}. {tail}"
     for place in places:
@@ -59,7 +78,15 @@ def desk_registry(desk: Path) -> Registry:
     from models.cli import wiretag
 
     root = desk / "registry"
-    arguments = ["train", "--corpus", str(desk), "--topics", str(DATA / "topics.toml"), "--registry", str(root)]
+    arguments = [
+        "train",
+        "--corpus",
+        str(desk),
+        "--topics",
+        str(DATA / "topics.toml"),
+        "--registry",
+        str(root),
+    ]
     outcome = CliRunner().invoke(wiretag, arguments, catch_exceptions=False)
     assert outcome.exit_code == 0, outcome.output
     return Registry(root)

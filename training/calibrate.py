@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from models.decisions import Cut
+from models.scorer import logistic
 from training.recipe import DecisionsRecipe
 
 Floats = NDArray[np.float64]
@@ -22,7 +23,7 @@ class Sigmoid:
 
     def scores(self, margins: Floats) -> Floats:
         """Calibrated probabilities of margins."""
-        return np.exp(-np.logaddexp(0.0, -(self.slope * margins + self.offset)))
+        return logistic(self.slope * margins + self.offset)
 
 
 def prior_weights(truth: Bools, prior: float) -> Floats:
@@ -30,7 +31,7 @@ def prior_weights(truth: Bools, prior: float) -> Floats:
     share = truth.mean()
     if share in (0.0, 1.0):
         return np.ones(len(truth))
-    return np.where(truth, prior / share, (1 - prior) / (1 - share))
+    return np.asarray(np.where(truth, prior / share, (1 - prior) / (1 - share)))
 
 
 def fit_sigmoid(margins: Floats, truth: Bools, prior: float) -> Sigmoid:

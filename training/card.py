@@ -14,11 +14,11 @@ _SETS = {
 
 def model_card(manifest: Mapping[str, Any]) -> str:
     """A release's model card in Markdown."""
-    corpus = manifest["corpus"]
+    corpus, code = manifest["corpus"], manifest["code"]
     lines = [
         f"# Wiretag model {manifest['version']}",
         "",
-        f"Created {manifest['created']} by Wiretag {manifest['code']['wiretag']} (scikit-learn {manifest['code']['scikit-learn']}).",
+        f"Created {manifest['created']} by Wiretag {code['wiretag']} with scikit-learn {code['scikit-learn']}.",
         "",
         "## What it is for",
         "Tagging segments of English-language news (articles, briefs, teasers) with the topics below; several, one or none a "
@@ -65,15 +65,16 @@ def model_card(manifest: Mapping[str, Any]) -> str:
 
 
 def figure_lines(figures: Mapping[str, Any]) -> list[str]:
+    """Figures as Markdown: one paragraph and a table."""
     low, high = figures["macro_f1_95"]
-    rows = [
-        f"Macro F1 **{figures['macro_f1']:.3f}** (95 % interval {low:.3f}–{high:.3f}) on {figures['segments']:,} segments; false alarms "
-        f"on topicless ones {figures['false_alarm_rate']:.1%}; precision of `assigned` {figures['assigned_precision']:.3f}; true topics "
-        f"assigned or for review {figures['assigned_or_review_recall']:.3f}; calibration error {figures['calibration_error']:.3f}.",
-        "",
-        "| topic | F1 | precision | recall | n |",
-        "|---|---|---|---|---|",
+    parts = [
+        f"Macro F1 **{figures['macro_f1']:.3f}** (95 % interval {low:.3f}–{high:.3f}) on {figures['segments']:,} segments",
+        f"false alarms on topicless ones {figures['false_alarm_rate']:.1%}",
+        f"precision of `assigned` {figures['assigned_precision']:.3f}",
+        f"true topics assigned or for review {figures['assigned_or_review_recall']:.3f}",
+        f"calibration error {figures['calibration_error']:.3f}",
     ]
+    rows = ["; ".join(parts) + ".", "", "| topic | F1 | precision | recall | n |", "|---|---|---|---|---|"]
     for topic, row in figures["topics"].items():
         cells = ["–" if row[key] is None else f"{row[key]:.3f}" for key in ("f1", "precision", "recall")]
         rows.append(f"| `{topic}` | {' | '.join(cells)} | {row['support']} |")

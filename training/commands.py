@@ -11,14 +11,25 @@ _FILE = click.Path(path_type=Path)
 
 
 @click.command()
-@click.option("--corpus", "corpora", type=_FILE, multiple=True, help="Labelled segments: a file or folder; may be repeated. Default: the shipped corpus.")
+@click.option(
+    "--corpus",
+    "corpora",
+    type=_FILE,
+    multiple=True,
+    help="Labelled segments: a file or folder; may be repeated. Default: the shipped corpus.",
+)
 @click.option("--topics", "topics_path", type=_FILE, help="Topics file. Default: the shipped topics.")
 @click.option("--recipe", "recipe_path", type=_FILE, help="Recipe file. Default: the shipped recipe.")
 @click.option("--registry", type=_FILE, help="Folder to release into. Default: the program's own models/.")
-@click.option("--measure", multiple=True, metavar="NAME=FILE", help="Labelled file to measure on; its figures go into the model card and change nothing.")
+@click.option(
+    "--measure",
+    multiple=True,
+    metavar="NAME=FILE",
+    help="Labelled file to measure on; its figures go into the model card and change nothing.",
+)
 @click.option("--activate/--no-activate", default=True, show_default=True, help="Make the new model the serving one.")
 @click.option("--pipeline", is_flag=True, help="Write the scikit-learn pipeline beside the model, for data scientists.")
-def train(
+def train(  # noqa: PLR0917 - click passes one argument an option, by name
     corpora: tuple[Path, ...],
     topics_path: Path | None,
     recipe_path: Path | None,
@@ -55,7 +66,12 @@ def train(
 
 @click.command()
 @click.argument("file", type=_FILE)
-@click.option("--model", type=_FILE, envvar="WIRETAG_MODEL", help="Release folder or registry. Default: the shipped model.")
+@click.option(
+    "--model",
+    type=_FILE,
+    envvar="WIRETAG_MODEL",
+    help="Release folder or registry. Default: the shipped model.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def evaluate(file: Path, model: Path | None, as_json: bool) -> None:
     """Measure a model on the labelled segments of FILE."""
@@ -105,4 +121,3 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-

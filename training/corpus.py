@@ -179,4 +179,12 @@ def _segment(row: Any, allowed: frozenset[str]) -> Segment:
             raise ValueError(f"unknown topic {min(unknown)!r}; the topics are {', '.join(sorted(allowed))}")
         marks[key] = frozenset(value)
     group = row.get("group") or row["id"]
-    return Segment(row["id"], headline or None, row["text"], marks["topics"], str(group), str(row.get("source") or ""), marks["unsure"])
+    return Segment(
+        row["id"],
+        headline or None,
+        row["text"],
+        marks["topics"],
+        str(group),
+        str(row.get("source") or ""),
+        marks["unsure"],
+    )

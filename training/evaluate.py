@@ -34,7 +34,14 @@ def evaluate(release: Release, segments: Sequence[Segment]) -> dict[str, Any]:
 
 
 def figures(
-    topics: Sequence[str], *, truth: Bools, judged: Bools, assigned: Bools, shown: Bools, scores: Floats, groups: Sequence[str]
+    topics: Sequence[str],
+    *,
+    truth: Bools,
+    judged: Bools,
+    assigned: Bools,
+    shown: Bools,
+    scores: Floats,
+    groups: Sequence[str],
 ) -> dict[str, Any]:
     """Figures from matrices (segments, topics): what is true, judged, assigned, assigned or for review, and the scores."""
     per_topic = {}

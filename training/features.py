@@ -16,7 +16,9 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from models.text import TOKEN_PATTERN
 from training.recipe import FeaturesRecipe
 
-PAIR_BACKGROUND = 3  # a pair's share of background texts, as a multiple of its share here: most of our texts are about the topics
+PAIR_BACKGROUND = (
+    3  # a pair's share of background texts, as a multiple of its share here: most of our texts are about the topics
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,10 @@ class Vocabulary:
         """A fitted scikit-learn vectorizer with these features, in this order."""
         names = [*self.words, *(f"{self.words[a]} {self.words[b]}" for a, b in self.pairs.tolist())]
         vectorizer = TfidfVectorizer(
-            ngram_range=(1, 2), sublinear_tf=True, token_pattern=TOKEN_PATTERN, vocabulary=dict(zip(names, range(len(names)), strict=True))
+            ngram_range=(1, 2),
+            sublinear_tf=True,
+            token_pattern=TOKEN_PATTERN,
+            vocabulary=dict(zip(names, range(len(names)), strict=True)),
         )
         vectorizer.fit(["idf follows"])  # builds the transformer whose idf is set next
         vectorizer.idf_ = self.idf
@@ -71,4 +76,6 @@ def background_frequencies(name: str) -> dict[str, float]:
     from wordfreq import get_frequency_dict
 
     is_token = re.compile(r"\w\w+").fullmatch
-    return {word: float(f) for word, f in get_frequency_dict("en", wordlist=name).items() if is_token(word) and word == word.lower()}
+    return {
+        word: float(f) for word, f in get_frequency_dict("en", wordlist=name).items() if is_token(word) and word == word.lower()
+    }

@@ -120,13 +120,18 @@ def _as_long_as_the_wire(held_out: list[Segment], recipe: Recipe, fold: int) -> 
     return [s for s in held_out if len(s.full_text.split()) >= recipe.splices.short] + spliced
 
 
-def _fit_and_score(training: Sequence[Segment], test: Sequence[Segment], ids: Sequence[str], recipe: Recipe, fold: int) -> Floats:
+def _fit_and_score(
+    training: Sequence[Segment], test: Sequence[Segment], ids: Sequence[str], recipe: Recipe, fold: int
+) -> Floats:
     return _fit_linear(training, ids, recipe, fold).margins(test)
 
 
 def _fit_linear(segments: Sequence[Segment], ids: Sequence[str], recipe: Recipe, fold: int) -> _Linear:
     vocabulary = build_vocabulary(_texts(segments), recipe.features)
-    texts = [*segments, *splice(segments, recipe.splices.training, recipe.splices, random.Random(SEED + fold))]
+    texts = [
+        *segments,
+        *splice(segments, recipe.splices.training, recipe.splices, random.Random(SEED + fold)),
+    ]
     features = vocabulary.vectorizer().transform(_texts(texts))
     truth = _truth(texts, ids)
     coef, bias = [], []

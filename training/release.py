@@ -63,7 +63,11 @@ def make_release(
         "topics": [topic.as_dict() for topic in topics],
         "cuts": cuts,
         "calibration": {"method": "sigmoid, folded into coef and bias", "prior": recipe.decisions.prior},
-        "features": {"words": len(fitted.weights.words), "pairs": len(fitted.weights.pairs), "n_topics": len(topics)},
+        "features": {
+            "words": len(fitted.weights.words),
+            "pairs": len(fitted.weights.pairs),
+            "n_topics": len(topics),
+        },
         "recipe": recipe.as_dict(),
         "code": {"wiretag": version("wiretag"), "python": platform.python_version()}
         | {library: version(library) for library in LIBRARIES},
@@ -102,4 +106,3 @@ def _examples(segments: Sequence[Segment], topics: Sequence[Topic]) -> list[str]
     """The first short segment of every topic, and the first without any."""
     wanted = [*({topic.id} for topic in topics), set[str]()]
     return [next((s.full_text for s in segments if s.topics == want and len(s.text) < 600), "") for want in wanted]
-

@@ -45,7 +45,9 @@ def test_none_is_a_full_answer(client: FlaskClient) -> None:
 def test_a_headline_counts(client: FlaskClient) -> None:
     """A headline beside the text is read with it."""
     alone = _post(client, {"text": QUIET, "topics": ["sanctions"]}).json["topics"][-1]["score"]
-    headed = _post(client, {"text": QUIET, "headline": "EU extends sanctions", "topics": ["sanctions"]}).json["topics"][0]["score"]
+    headed = _post(client, {"text": QUIET, "headline": "EU extends sanctions", "topics": ["sanctions"]}).json["topics"][0][
+        "score"
+    ]
     assert headed > alone
 
 
@@ -84,7 +86,11 @@ def test_a_page_is_cut_and_its_main_segment_speaks_for_it(client: FlaskClient) -
     assert result["none"] is True
     assert [t["topic"] for t in result["related_topics"] if t["decision"] == "assigned"] == ["sanctions"]
     related = result["segments"][1]
-    assert (related["source"], related["published"], related["headline"]) == ("Daily Ledger", "2 hours ago", "Banks under sanctions")
+    assert (related["source"], related["published"], related["headline"]) == (
+        "Daily Ledger",
+        "2 hours ago",
+        "Banks under sanctions",
+    )
     assert related["text"] == "\n".join(page[start:end] for start, end in related["spans"])
     for found in related["topics"][0]["evidence"]:
         assert page[found["start"] : found["end"]] == found["text"]
@@ -93,7 +99,10 @@ def test_a_page_is_cut_and_its_main_segment_speaks_for_it(client: FlaskClient) -
 def test_html_is_read_and_its_text_returned(client: FlaskClient) -> None:
     """Spans of an HTML page point into the `page` that comes back with them."""
     html = f"<html><body><nav>Home</nav><h1>Banks under sanctions</h1><p>{SANCTIONS}</p><footer>Contact</footer></body></html>"
-    for result in (_post(client, {"html": html}).json, client.post("/classify", data=html, content_type="text/html").json):
+    for result in (
+        _post(client, {"html": html}).json,
+        client.post("/classify", data=html, content_type="text/html").json,
+    ):
         (segment,) = result["segments"]
         assert segment["text"] == "\n".join(result["page"][start:end] for start, end in segment["spans"])
         assert segment["headline"] == "Banks under sanctions"
@@ -113,7 +122,12 @@ def test_plain_text_bodies(client: FlaskClient) -> None:
 def test_furniture_alone_has_no_main_segment(client: FlaskClient) -> None:
     """A page without a story says so."""
     result = _post(client, {"page": "Sign in\nSubscribe\nComments\n"}).json
-    assert (result["segments"], result["none"], result["reason"], result["warnings"]) == ([], True, "too_short", ["no_main_segment"])
+    assert (result["segments"], result["none"], result["reason"], result["warnings"]) == (
+        [],
+        True,
+        "too_short",
+        ["no_main_segment"],
+    )
 
 
 def test_documents_keep_their_order_and_spoil_nothing(client: FlaskClient) -> None:
@@ -131,11 +145,27 @@ def test_documents_keep_their_order_and_spoil_nothing(client: FlaskClient) -> No
     answer = _post(client, {"documents": documents})
     assert answer.status_code == 200
     results = answer.json["results"]
-    assert [result["document_id"] for result in results] == ["good", "empty", "typed", "both", "nul", "extra", None, "page"]
+    assert [result["document_id"] for result in results] == [
+        "good",
+        "empty",
+        "typed",
+        "both",
+        "nul",
+        "extra",
+        None,
+        "page",
+    ]
     problems = {result["document_id"]: result.get("error") for result in results}
     assert problems["good"] is None
     assert problems["page"] is None
-    assert [problems[name]["status"] for name in ("empty", "typed", "both", "nul", "extra", None)] == [422, 400, 400, 422, 400, 400]
+    assert [problems[name]["status"] for name in ("empty", "typed", "both", "nul", "extra", None)] == [
+        422,
+        400,
+        400,
+        422,
+        400,
+        400,
+    ]
     assert problems["nul"]["errors"][0]["pointer"] == "/documents/4/text"
     assert problems["typed"]["errors"][0]["pointer"] == "/documents/2/text"
     assert answer.json["model_version"] == results[0]["model_version"]
@@ -152,7 +182,11 @@ BAD: dict[str, tuple[dict[str, Any], int, str]] = {
     "wrong type": ({"json": {"text": 5}}, 400, "/text"),
     "wrong option type": ({"json": {"text": "a", "limit": "3"}}, 400, "/limit"),
     "unknown option": ({"json": {"text": "a", "colour": "red"}}, 400, ""),
-    "unknown query option": ({"data": "a", "content_type": "text/plain", "query_string": "colour=red"}, 400, ""),
+    "unknown query option": (
+        {"data": "a", "content_type": "text/plain", "query_string": "colour=red"},
+        400,
+        "",
+    ),
     "query beside JSON": ({"json": {"text": "a"}, "query_string": "explain=true"}, 400, ""),
     "bad query limit": ({"data": "a", "content_type": "text/plain", "query_string": "limit=x"}, 400, ""),
     "bad as": ({"data": "a", "content_type": "text/html", "query_string": "as=page"}, 400, ""),
@@ -211,7 +245,9 @@ def test_limits_are_settings(release: Release) -> None:
     assert _post(client, {"text": "a" * 300}).status_code == 413
 
 
-def test_an_error_of_ours_tells_nobody_the_text(app: Flask, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_of_ours_tells_nobody_the_text(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Neither the client nor the log sees a traceback or a word of the document."""
 
     def fail(*_: object) -> None:

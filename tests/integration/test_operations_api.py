@@ -35,13 +35,21 @@ def test_without_a_model_the_service_is_alive_but_not_ready(tmp_path: Path) -> N
     """A load balancer sends nothing to a process that cannot answer, and the client is told when to come back."""
     client = create_app(Settings(model=tmp_path)).test_client()
     assert client.get("/healthz").status_code == 200
-    for answer in (client.get("/readyz"), client.post("/classify", json={"text": "a"}), client.get("/topics"), client.get("/model")):
+    for answer in (
+        client.get("/readyz"),
+        client.post("/classify", json={"text": "a"}),
+        client.get("/topics"),
+        client.get("/model"),
+    ):
         assert answer.status_code == 503
         assert answer.headers["Retry-After"]
         assert answer.json["type"] == "/docs/errors#not-ready"
 
 
-@pytest.mark.parametrize(("method", "path", "status"), [("get", "/nothing", 404), ("get", "/classify", 405), ("post", "/healthz", 405)])
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("get", "/nothing", 404), ("get", "/classify", 405), ("post", "/healthz", 405)],
+)
 def test_addresses_that_are_not_there(client: FlaskClient, method: str, path: str, status: int) -> None:
     """Wrong addresses and methods are problems like any other."""
     answer = getattr(client, method)(path)

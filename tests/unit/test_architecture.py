@@ -38,7 +38,13 @@ def test_the_root_holds_only_what_belongs_there() -> None:
         *("pyproject.toml", "README.md", "service", "training", "models", "tests", "Dockerfile"),
         *("compose.yaml", "Makefile", "CHANGELOG.md", "CONTRIBUTING.md", "docs", "benchmarks"),
     }
-    passing = {"var", "build", "dist", "wiretag.egg-info", "standins"}  # made by running things, kept out of git
+    passing = {
+        "var",
+        "build",
+        "dist",
+        "wiretag.egg-info",
+        "standins",
+    }  # made by running things, kept out of git
     there = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
     assert there <= allowed | passing
 

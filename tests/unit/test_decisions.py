@@ -38,7 +38,11 @@ def test_scores_are_cut_at_their_topics_thresholds(first: float, second: float, 
         ("Too short", 1.0, Reason.TOO_SHORT),
         ("", 1.0, Reason.TOO_SHORT),
         (ENGLISH, 0.1, Reason.OUT_OF_VOCABULARY),
-        ("Совет заявил в понедельник, что мост будет закрыт на зиму, и принёс жителям свои искренние извинения.", 0.0, Reason.UNSUPPORTED_LANGUAGE),
+        (
+            "Совет заявил в понедельник, что мост будет закрыт на зиму, и принёс жителям свои искренние извинения.",
+            0.0,
+            Reason.UNSUPPORTED_LANGUAGE,
+        ),
     ],
 )
 def test_none_says_why(text: str, known: float, reason: Reason) -> None:

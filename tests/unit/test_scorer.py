@@ -12,7 +12,18 @@ from models.scorer import logistic
 from training.corpus import CORPUS_DIR, read_segments
 from training.fit import sklearn_pipeline
 
-ODD = ["", " ", "a", "👩‍🚀🚀", "Санкции против России", "북한 군대 러시아", "e\u0301lite\u0301 Zu\u0308rich", "\ud800 sanctions \udfff", "İ" * 50, "Σ ΣΑΣ"]
+ODD = [
+    "",
+    " ",
+    "a",
+    "👩‍🚀🚀",
+    "Санкции против России",
+    "북한 군대 러시아",
+    "e\u0301lite\u0301 Zu\u0308rich",
+    "\ud800 sanctions \udfff",
+    "İ" * 50,
+    "Σ ΣΑΣ",
+]
 
 
 def test_scores_equal_scikit_learns(release: Release) -> None:

@@ -1,5 +1,7 @@
 """Tokens: one definition, the same as scikit-learn's."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,7 +26,7 @@ def test_spans_point_at_the_tokens(text: str) -> None:
     assert [token for token, _, _ in found] == tokens(text)
     for token, start, end in found:
         assert token in text[start:end].lower()
-    assert all(a[2] <= b[1] for a, b in zip(found, found[1:], strict=False))
+    assert all(a[2] <= b[1] for a, b in pairwise(found))
 
 
 @pytest.mark.parametrize(
@@ -44,12 +46,27 @@ def test_odd_characters(text: str, expected: list[str]) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("The minister said on Friday that the talks with the union would go on until an agreement was reached.", True),
+        (
+            "The minister said on Friday that the talks with the union would go on until an agreement was reached.",
+            True,
+        ),
         ("Parliament votes budget", True),
-        ("Le ministre a déclaré vendredi que les discussions avec le syndicat se poursuivraient jusqu'à un accord général.", False),
-        ("El ministro dijo el viernes que las conversaciones con el sindicato continuarían hasta alcanzar un acuerdo final.", False),
-        ("Министр заявил в пятницу, что переговоры с профсоюзом будут продолжаться до тех пор, пока стороны не договорятся.", False),
-        ("Der Minister sagte am Freitag, die Gespräche mit der Gewerkschaft würden bis zu einer Einigung fortgesetzt werden.", False),
+        (
+            "Le ministre a déclaré vendredi que les discussions avec le syndicat se poursuivraient jusqu'à un accord général.",
+            False,
+        ),
+        (
+            "El ministro dijo el viernes que las conversaciones con el sindicato continuarían hasta alcanzar un acuerdo final.",
+            False,
+        ),
+        (
+            "Министр заявил в пятницу, что переговоры с профсоюзом будут продолжаться до тех пор, пока стороны не договорятся.",
+            False,
+        ),
+        (
+            "Der Minister sagte am Freitag, die Gespräche mit der Gewerkschaft würden bis zu einer Einigung fortgesetzt werden.",
+            False,
+        ),
     ],
 )
 def test_other_languages_are_told_from_english(text: str, expected: bool) -> None:

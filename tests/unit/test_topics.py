@@ -13,7 +13,13 @@ TOPIC = '[[topic]]\nid = "a"\nlabel = "A"\ndescription = "d"\ndefinition = "e"\n
 def test_the_shipped_topics_are_the_codebooks_five() -> None:
     """Data, requests and responses rely on these ids."""
     ids = [topic.id for topic in load_topics()]
-    assert ids == ["korea_russia_military_ties", "ukraine_war", "african_diplomacy", "sanctions", "media_freedom"]
+    assert ids == [
+        "korea_russia_military_ties",
+        "ukraine_war",
+        "african_diplomacy",
+        "sanctions",
+        "media_freedom",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -19,14 +19,23 @@ RECIPE = load_recipe()
 
 
 def _segment(n: int, words: int = 20, topics: tuple[str, ...] = (), group: str = "") -> Segment:
-    return Segment(f"s{n}", None, " ".join(f"w{n}x{k}" for k in range(words)), frozenset(topics), group or f"g{n}", "test")
+    return Segment(
+        f"s{n}",
+        None,
+        " ".join(f"w{n}x{k}" for k in range(words)),
+        frozenset(topics),
+        group or f"g{n}",
+        "test",
+    )
 
 
 def test_groups_stay_in_one_fold() -> None:
     """Variants of one story never stand on both sides of a fold."""
     segments = [_segment(n, group=f"g{n % 7}") for n in range(50)]
     folds = assign_folds(segments, 3)
-    assert all(len({fold for s, fold in zip(segments, folds, strict=True) if s.group == g}) == 1 for g in {s.group for s in segments})
+    assert all(
+        len({fold for s, fold in zip(segments, folds, strict=True) if s.group == g}) == 1 for g in {s.group for s in segments}
+    )
     assert set(folds) == {0, 1, 2}
 
 
@@ -83,7 +92,13 @@ def test_figures_leave_out_what_is_unsure() -> None:
     judged = np.array([[1, 1], [1, 1], [0, 1], [1, 1]], bool)
     assigned = np.array([[1, 0], [1, 0], [1, 0], [1, 0]], bool)
     found = figures(
-        ["a", "b"], truth=truth, judged=judged, assigned=assigned, shown=assigned, scores=assigned * 0.9, groups=["1", "2", "3", "4"]
+        ["a", "b"],
+        truth=truth,
+        judged=judged,
+        assigned=assigned,
+        shown=assigned,
+        scores=assigned * 0.9,
+        groups=["1", "2", "3", "4"],
     )
     assert found["topics"]["a"] == {"f1": 0.8, "precision": 0.6667, "recall": 1.0, "support": 2}
     assert found["topics"]["b"] == {"f1": 0.0, "precision": None, "recall": 0.0, "support": 1}
