@@ -12,6 +12,7 @@ from models.html import html_text
 from models.release import Release
 from models.scorer import Scored
 from models.segmenter import Role, Segment, segment
+from models.text import HEADLINE_WEIGHT
 
 MAX_EVIDENCE = 20  # occurrences listed a topic; the rest is summed in `omitted`
 
@@ -63,9 +64,8 @@ def classify(release: Release, document: Document, options: Options = Options())
     check_options(release, options)
     head: Json = {"document_id": document.document_id, "model_version": release.version}
     if document.form is Form.TEXT:
-        parts = [_Part("text", 0, document.content)]
-        if document.headline and document.headline.strip():
-            parts.insert(0, _Part("headline", 0, document.headline))
+        heads = [_Part("headline", 0, document.headline)] if document.headline and document.headline.strip() else []
+        parts = [*heads * HEADLINE_WEIGHT, _Part("text", 0, document.content)]
         return {**head, **_tag(release, parts, options), "segments": [], "warnings": []}
     page = document.content if document.form is Form.PAGE else html_text(document.content)
     result = {**head, **_classify_page(release, page, options)}
@@ -94,7 +94,7 @@ def check_options(release: Release, options: Options) -> None:
 def _classify_page(release: Release, page: str, options: Options) -> Json:
     """Topics of the main segment at the top, those of the others beside them, and every segment with its own."""
     segments = segment(page)
-    tagged = [(found, _tag(release, [_Part("page", a, page[a:b]) for a, b in found.spans], options)) for found in segments]
+    tagged = [(found, _tag(release, _parts(found, page), options)) for found in segments]
     main = next((tags for found, tags in tagged if found.role is Role.MAIN), None)
     warnings = [] if main is not None else ["no_main_segment"]
     return {
@@ -105,6 +105,12 @@ def _classify_page(release: Release, page: str, options: Options) -> Json:
         "segments": [_segment_json(found, page, tags) for found, tags in tagged],
         "warnings": warnings,
     }
+
+
+def _parts(found: Segment, page: str) -> list[_Part]:
+    """The stretches of a segment, its headline as often as the model reads it."""
+    parts = [_Part("page", start, page[start:end]) for start, end in found.spans]
+    return [*parts[:1] * HEADLINE_WEIGHT, *parts[1:]] if found.headline else parts
 
 
 def _segment_json(found: Segment, page: str, tags: Json) -> Json:
@@ -160,29 +166,22 @@ def _tag(release: Release, parts: list[_Part], options: Options) -> Json:
 
 def _explain(release: Release, parts: list[_Part], text: str, scored: Scored, index: int) -> Json:
     """The strongest occurrences of features, and the arithmetic: bias + evidence + omitted = margin."""
-    contributions = release.scorer.contributions(text, index)
-    strongest = sorted(contributions, key=lambda part: (-abs(part.contribution), part.start))
     offsets = [0]
     for part in parts:
         offsets.append(offsets[-1] + len(part.text) + 1)
-    evidence = []
-    for found in strongest[:MAX_EVIDENCE]:
+    places: dict[tuple[str, int, int], Json] = {}  # one entry a place: the headline is read more than once
+    for found in release.scorer.contributions(text, index):
         at = bisect_right(offsets, found.start) - 1
         part = parts[at]
         start = found.start - offsets[at]
         end = min(found.end - offsets[at], len(part.text))  # a pair across a line break is shown by its first word
-        evidence.append(
-            {
-                "field": part.field,
-                "start": part.start + start,
-                "end": part.start + end,
-                "text": part.text[start:end],
-                "contribution": found.contribution,
-            }
-        )
+        place = (part.field, part.start + start, part.start + end)
+        entry = {"field": place[0], "start": place[1], "end": place[2], "text": part.text[start:end], "contribution": 0.0}
+        places.setdefault(place, entry)["contribution"] += found.contribution
+    strongest = sorted(places.values(), key=lambda entry: (-abs(entry["contribution"]), entry["start"]))
     return {
-        "evidence": evidence,
+        "evidence": strongest[:MAX_EVIDENCE],
         "bias": float(release.scorer.weights.bias[index]),
-        "omitted": sum(found.contribution for found in strongest[MAX_EVIDENCE:]),
+        "omitted": sum(entry["contribution"] for entry in strongest[MAX_EVIDENCE:]),
         "margin": float(scored.margins[index]),
     }

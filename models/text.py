@@ -69,6 +69,14 @@ ENGLISH_WORDS = frozenset(
 )
 
 
+HEADLINE_WEIGHT = 2  # a headline is read so many times: it says what the text is about
+
+
+def as_read(headline: str | None, text: str) -> str:
+    """The string that the model reads for a text and its headline."""
+    return "\n".join([*[headline] * HEADLINE_WEIGHT, text]) if headline else text
+
+
 def tokens(text: str) -> list[str]:
     """The tokens of a text, in order."""
     return _find(text.lower())

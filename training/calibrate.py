@@ -35,10 +35,20 @@ def prior_weights(truth: Bools, prior: float) -> Floats:
 
 
 def fit_sigmoid(margins: Floats, truth: Bools, prior: float) -> Sigmoid:
-    """The logistic fit of Platt (1999) under a stated prior. Margins of one class only leave them as they are."""
+    """The logistic fit of Platt (1999) under a stated prior, with his smoothed targets, so that separable margins stay finite.
+
+    Margins of one class only leave them as they are.
+    """
     if truth.all() or not truth.any():
         return Sigmoid(1.0, 0.0)
-    model = LogisticRegression(C=1e6, max_iter=1000).fit(margins[:, None], truth, sample_weight=prior_weights(truth, prior))
+    n_true, n_false = int(truth.sum()), int((~truth).sum())
+    target = np.where(truth, (n_true + 1) / (n_true + 2), 1 / (n_false + 2))  # the chance that the label is true
+    weights = prior_weights(truth, prior)
+    model = LogisticRegression(C=1e6, max_iter=1000).fit(
+        np.concatenate([margins, margins])[:, None],
+        np.repeat([True, False], len(truth)),
+        sample_weight=np.concatenate([weights * target, weights * (1 - target)]),
+    )
     return Sigmoid(float(model.coef_[0, 0]), float(model.intercept_[0]))
 
 

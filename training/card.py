@@ -6,8 +6,7 @@ from typing import Any
 _SETS = {
     "held_out_folds": (
         "Held-out folds of our own corpus",
-        "Groups kept together, short segments spliced to the wire's length. Authored text is easier than scraped text: "
-        "read these figures for change, not for truth.",
+        "Groups kept together. Authored text is easier than scraped text: read these figures for change, not for truth.",
     ),
 }
 
@@ -41,8 +40,8 @@ def model_card(manifest: Mapping[str, Any]) -> str:
         "data CC BY-SA 4.0).",
         "",
         "## Model",
-        f"TF-IDF over {manifest['features']['words']:,} words and {manifest['features']['pairs']:,} word pairs, one logistic "
-        "regression a topic, calibrated by a sigmoid on held-out folds under a prior of "
+        f"TF-IDF over {manifest['features']['words']:,} words and {manifest['features']['pairs']:,} word pairs, one linear "
+        "support vector machine a topic, calibrated by a sigmoid on held-out folds under a prior of "
         f"{manifest['calibration']['prior']:.0%} a topic.",
         "",
         "## Figures",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import CorpusError
+from models.text import as_read
 
 CORPUS_DIR = Path(__file__).with_name("corpus")
 COLUMNS = ("id", "headline", "text", "topics", "group", "source")
@@ -35,7 +36,7 @@ class Segment:
     @property
     def full_text(self) -> str:
         """Headline and text as the model reads them."""
-        return f"{self.headline}\n{self.text}" if self.headline else self.text
+        return as_read(self.headline, self.text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
-from models.text import TOKEN_PATTERN
+from models.text import TOKEN_PATTERN, tokens
 from training.recipe import FeaturesRecipe
 
-PAIR_BACKGROUND = (
-    3  # a pair's share of background texts, as a multiple of its share here: most of our texts are about the topics
-)
+_HAS_DIGIT = re.compile(r"\d")  # dates and counts belong to a story, not to a topic: no number is a feature
+# A pair's share of background texts, as a multiple of its share here: most of our texts are about the topics.
+PAIR_BACKGROUND = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,5 @@ def background_frequencies(name: str) -> dict[str, float]:
         return {}
     from wordfreq import get_frequency_dict
 
-    is_token = re.compile(r"\w\w+").fullmatch
-    return {
-        word: float(f) for word, f in get_frequency_dict("en", wordlist=name).items() if is_token(word) and word == word.lower()
-    }
+    frequencies = get_frequency_dict("en", wordlist=name).items()
+    return {word: float(f) for word, f in frequencies if tokens(word) == [word] and not _HAS_DIGIT.search(word)}

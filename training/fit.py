@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import LabelBinarizer
+from sklearn.svm import LinearSVC
 
 from models.decisions import Cut
 from models.errors import CorpusError
@@ -22,7 +23,6 @@ from training.corpus import Segment
 from training.evaluate import figures
 from training.features import Vocabulary, build_vocabulary
 from training.recipe import Recipe
-from training.splices import splice
 
 SEED = 20261122
 MIN_POSITIVES = 10
@@ -63,14 +63,13 @@ def fit(segments: Sequence[Segment], topics: Sequence[Topic], recipe: Recipe) ->
     folds = assign_folds(segments, recipe.decisions.folds)
     held_out = [[s for s, fold in zip(segments, folds, strict=True) if fold == k] for k in range(recipe.decisions.folds)]
     kept_in = [[s for s, fold in zip(segments, folds, strict=True) if fold != k] for k in range(recipe.decisions.folds)]
-    tests = [_as_long_as_the_wire(part, recipe, k) for k, part in enumerate(held_out)]
     runs = Parallel(n_jobs=-1)(
-        [delayed(_fit_linear)(segments, ids, recipe, -1)]
-        + [delayed(_fit_and_score)(kept_in[k], tests[k], ids, recipe, k) for k in range(recipe.decisions.folds)]
+        [delayed(_fit_linear)(segments, ids, recipe)]
+        + [delayed(_fit_and_score)(kept, held, ids, recipe) for kept, held in zip(kept_in, held_out, strict=True)]
     )
     final: _Linear = runs[0]
     margins = np.vstack(runs[1:])
-    tested = [segment for part in tests for segment in part]
+    tested = [segment for part in held_out for segment in part]
     truth = _truth(tested, ids)
     sigmoids = [fit_sigmoid(margins[:, t], truth[:, t], recipe.decisions.prior) for t in range(len(ids))]
     scores = np.column_stack([sigmoid.scores(margins[:, t]) for t, sigmoid in enumerate(sigmoids)])
@@ -112,31 +111,17 @@ def sklearn_pipeline(weights: Weights) -> Pipeline:
     return Pipeline([("features", vocabulary.vectorizer()), ("topics", every)])
 
 
-def _as_long_as_the_wire(held_out: list[Segment], recipe: Recipe, fold: int) -> list[Segment]:
-    """The long segments of a fold as they are, and splices of its short ones; all as they are without splices."""
-    spliced = splice(held_out, recipe.splices.calibration, recipe.splices, random.Random(SEED + 100 + fold))
-    if not spliced:
-        return held_out
-    return [s for s in held_out if len(s.full_text.split()) >= recipe.splices.short] + spliced
+def _fit_and_score(training: Sequence[Segment], test: Sequence[Segment], ids: Sequence[str], recipe: Recipe) -> Floats:
+    return _fit_linear(training, ids, recipe).margins(test)
 
 
-def _fit_and_score(
-    training: Sequence[Segment], test: Sequence[Segment], ids: Sequence[str], recipe: Recipe, fold: int
-) -> Floats:
-    return _fit_linear(training, ids, recipe, fold).margins(test)
-
-
-def _fit_linear(segments: Sequence[Segment], ids: Sequence[str], recipe: Recipe, fold: int) -> _Linear:
+def _fit_linear(segments: Sequence[Segment], ids: Sequence[str], recipe: Recipe) -> _Linear:
     vocabulary = build_vocabulary(_texts(segments), recipe.features)
-    texts = [
-        *segments,
-        *splice(segments, recipe.splices.training, recipe.splices, random.Random(SEED + fold)),
-    ]
-    features = vocabulary.vectorizer().transform(_texts(texts))
-    truth = _truth(texts, ids)
+    features = vocabulary.vectorizer().transform(_texts(segments))
+    truth = _truth(segments, ids)
     coef, bias = [], []
     for topic in range(len(ids)):
-        model = LogisticRegression(C=recipe.model.inverse_regularisation, solver="liblinear", random_state=0)
+        model = LinearSVC(C=recipe.model.inverse_regularisation, random_state=0)
         model.fit(features, truth[:, topic])
         coef.append(model.coef_[0])
         bias.append(model.intercept_[0])

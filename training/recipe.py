@@ -31,17 +31,6 @@ class ModelRecipe:
 
 
 @dataclass(frozen=True, slots=True)
-class SplicesRecipe:
-    """Texts made longer: see `training.splices`."""
-
-    training: float
-    calibration: float
-    short: int
-    shortest: int
-    longest: int
-
-
-@dataclass(frozen=True, slots=True)
 class DecisionsRecipe:
     """How thresholds are chosen."""
 
@@ -59,7 +48,6 @@ class Recipe:
     created: str
     features: FeaturesRecipe
     model: ModelRecipe
-    splices: SplicesRecipe
     decisions: DecisionsRecipe
 
     def as_dict(self) -> dict[str, Any]:

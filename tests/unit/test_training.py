@@ -1,7 +1,5 @@
 """Folds, calibration, thresholds, splices and figures."""
 
-import random
-
 import numpy as np
 import pytest
 
@@ -13,7 +11,6 @@ from training.evaluate import calibration_error, figures, macro_f1
 from training.features import background_frequencies, build_vocabulary
 from training.fit import assign_folds, fit
 from training.recipe import load_recipe
-from training.splices import splice
 
 RECIPE = load_recipe()
 
@@ -60,22 +57,13 @@ def test_the_threshold_is_the_upper_edge_of_the_plateau() -> None:
     assert cut.review == pytest.approx(0.3)
 
 
-def test_splices_are_long_and_carry_the_union_of_topics() -> None:
-    """A spliced report is as long as the wire's and holds nothing that its parts do not."""
-    segments = [_segment(n, 40, ("a",)) for n in range(5)] + [_segment(9 + n, 60) for n in range(5)]
-    spliced = splice(segments, 2.0, RECIPE.splices, random.Random(1))
-    assert len(spliced) == 20
-    assert all(len(s.text.split()) >= RECIPE.splices.shortest for s in spliced)
-    assert {s.topics for s in spliced} == {frozenset(), frozenset({"a"})}
-    assert splice(segments[:5], 2.0, RECIPE.splices, random.Random(1)) == []
-
-
 def test_background_words_count_in_the_norm() -> None:
     """A common word that the corpus lacks is a feature, so that strange texts are not mistaken for familiar ones."""
     vocabulary = build_vocabulary(["alpha beta", "alpha beta gamma"], RECIPE.features)
     assert {"alpha", "beta", "tournament"} <= set(vocabulary.words)
     assert [[vocabulary.words[i] for i in pair] for pair in vocabulary.pairs] == [["alpha", "beta"]]
     assert vocabulary.idf[vocabulary.words.index("the")] < vocabulary.idf[vocabulary.words.index("tournament")]
+    assert not [word for word in vocabulary.words if any(char.isdigit() for char in word)]
     assert background_frequencies("") == {}
 
 
