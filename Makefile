@@ -6,7 +6,7 @@ MEASURE ?=            # make train MEASURE="open_set=../news.jsonl": figures for
 BIN     = $(VENV)/bin
 PIP     = $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: install serve train test lint bench test-containers lock clean
+.PHONY: install serve train test lint bench docs test-containers lock clean
 
 install: $(VENV)/.serve ## set-up alone
 
@@ -50,6 +50,9 @@ bench: $(VENV)/.test ## benchmarks; ARGS=--json for one JSON object a line
 
 test-containers: ## build the image and run it; root on a Debian machine, else skipped with the reason
 	tests/containers/run.sh
+
+docs: $(VENV)/.test ## renew the parts of the README that come from the program
+	$(BIN)/python -m docs.refresh
 
 UV_COMPILE = uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
              --no-header --no-annotate --fork-strategy fewest pyproject.toml --group build

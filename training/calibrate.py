@@ -56,16 +56,15 @@ def choose_cut(scores: Floats, truth: Bools, recipe: DecisionsRecipe) -> Cut:
     """The threshold at the upper edge of the F1 plateau under the prior, and the start of the review band below it.
 
     On authored folds F1 hardly changes over a wide range of thresholds, and its first maximum lies far too low for other
-    people's texts; of all thresholds within `plateau` of the best F1 the highest is taken. The review band begins where
-    `review_recall` of the true topics lie above.
+    people's texts; of all thresholds within `plateau` of the best F1 the highest is taken. The review band begins at the
+    calibrated chance `review`.
     """
     if not truth.any():
-        return Cut(0.5, 0.5)
+        return Cut(0.5, recipe.review)
     weights = prior_weights(truth, recipe.prior)
     order = np.argsort(-scores, kind="stable")
     found = np.cumsum((weights * truth)[order])
     f1 = 2 * found / (np.cumsum(weights[order]) + found[-1])
     edge = int(np.flatnonzero(f1 >= f1.max() * (1 - recipe.plateau))[0])
     threshold = float(scores[order][edge])
-    lowest = float(np.quantile(scores[truth], 1 - recipe.review_recall))
-    return Cut(threshold, min(threshold, lowest))
+    return Cut(threshold, min(threshold, recipe.review))

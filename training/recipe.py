@@ -37,7 +37,7 @@ class DecisionsRecipe:
     folds: int
     prior: float
     plateau: float
-    review_recall: float
+    review: float
 
 
 @dataclass(frozen=True, slots=True)

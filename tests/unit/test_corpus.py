@@ -71,7 +71,7 @@ def test_tables_are_accepted(tmp_path: Path, name: str, gap: str) -> None:
     rows = [["id", "headline", "text", "topics"], ["1", "", "Bees", "a|b"], ["2", "Head", "Rain", ""]]
     first, second = _read(tmp_path, "\ufeff" + "\n".join(gap.join(row) for row in rows) + "\n", name)
     assert (first.topics, first.headline, first.group) == ({"a", "b"}, None, "1")
-    assert (second.topics, second.full_text) == (frozenset(), "Head\nRain")
+    assert (second.topics, second.full_text) == (frozenset(), "Head\nHead\nRain")
 
 
 def test_repeats_are_found() -> None:

@@ -1,0 +1,69 @@
+"""Scoring and cutting against scikit-learn's pipeline of the very same model, in one run: `make bench`.
+
+Prints a table of medians over several rounds, in microseconds of CPU a document; with --json one object a line. Trust the
+ratios, not the times.
+"""
+
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+from models.registry import Registry
+from models.segmenter import segment
+from training.corpus import CORPUS_DIR, read_segments
+from training.fit import sklearn_pipeline
+
+N_TEXTS = 1000
+ROUNDS = 5
+BATCH = 256
+
+
+def texts_of_the_wires_length(topics: Sequence[str]) -> list[str]:
+    """Texts of 2 to 6 KB, made by joining segments of the corpus."""
+    texts: list[str] = []
+    pending = ""
+    for each in read_segments([CORPUS_DIR], topics):
+        pending += each.full_text + "\n"
+        if len(pending) >= 2000:
+            texts.append(pending[:6000])
+            pending = ""
+    return texts[:N_TEXTS]
+
+
+def median_us(work: Callable[[], object], n: int) -> float:
+    """Median CPU time of `work` over the rounds, in microseconds for each of its `n` documents."""
+    times = []
+    for _ in range(ROUNDS):
+        start = time.process_time()
+        work()
+        times.append((time.process_time() - start) / n * 1e6)
+    return statistics.median(times)
+
+
+def main() -> None:
+    """Measure and print."""
+    release = Registry().load_current()
+    texts = texts_of_the_wires_length([topic.id for topic in release.topics])
+    pipeline = sklearn_pipeline(release.scorer.weights)
+    alone = texts[:200]
+    page = "\n".join(texts[0].split(". ") + texts[1].split(". "))[:8192]
+    rows = [
+        ("scikit-learn, one document", median_us(lambda: [pipeline.predict_proba([text]) for text in alone], len(alone))),
+        ("wiretag, one document", median_us(lambda: [release.scorer.score(text) for text in alone], len(alone))),
+        ("scikit-learn, batches of 256", median_us(lambda: pipeline.predict_proba(texts[:BATCH]), BATCH)),
+        ("wiretag, batches of 256", median_us(lambda: [release.scorer.score(text) for text in texts[:BATCH]], BATCH)),
+        ("wiretag, cutting an 8 KB page", median_us(lambda: [segment(page) for _ in range(50)], 50)),
+    ]
+    base = {"one": rows[0][1], "bat": rows[2][1]}
+    for name, value in rows:
+        ratio = base["bat" if "batches" in name else "one"] / value
+        if "--json" in sys.argv[1:]:
+            print(json.dumps({"benchmark": name, "us_per_document": round(value, 1), "against_scikit_learn": round(ratio, 2)}))
+        else:
+            print(f"{name:<32}{value:>10.0f} µs{ratio:>8.1f} ×")
+
+
+if __name__ == "__main__":
+    main()
