@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIND   ?= 127.0.0.1:8000
-MEASURE ?=            # make train MEASURE="open_set=../news.jsonl": figures for the model card
+MEASURE ?=            # make train MEASURE="open_set=news.jsonl": figures for the model card
 BIN     = $(VENV)/bin
 PIP     = $(BIN)/python -m pip --disable-pip-version-check install --quiet
 

@@ -64,7 +64,17 @@ def model_card(manifest: Mapping[str, Any]) -> str:
 
 
 def figure_lines(figures: Mapping[str, Any]) -> list[str]:
-    """Figures as Markdown: one paragraph and a table."""
+    """Figures on segments or on pages as Markdown: one paragraph and a table."""
+    if "segment_f1" in figures:
+        return [
+            f"Segment F1 **{figures['segment_f1']:.3f}** on {figures['pages']:,} pages; junk leak {figures['junk_leak']:.1%}; "
+            f"roles right {figures['role_accuracy']:.1%}; "
+            f"end-to-end F1 (segment found and topic right) {figures['end_to_end_f1']:.3f}.",
+            "",
+            "| layout | segment F1 |",
+            "|---|---|",
+            *(f"| {layout} | {value:.3f} |" for layout, value in figures["layouts"].items()),
+        ]
     low, high = figures["macro_f1_95"]
     parts = [
         f"Macro F1 **{figures['macro_f1']:.3f}** (95 % interval {low:.3f}–{high:.3f}) on {figures['segments']:,} segments",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from models.errors import CorpusError, InputError
+from models.errors import CorpusError
 
 _FILE = click.Path(path_type=Path)
 
@@ -25,7 +25,7 @@ _FILE = click.Path(path_type=Path)
     "--measure",
     multiple=True,
     metavar="NAME=FILE",
-    help="Labelled file to measure on; its figures go into the model card and change nothing.",
+    help="Labelled segments or gold pages to measure on; the figures go into the model card and change nothing.",
 )
 @click.option("--activate/--no-activate", default=True, show_default=True, help="Make the new model the serving one.")
 @click.option("--pipeline", is_flag=True, help="Write the scikit-learn pipeline beside the model, for data scientists.")
@@ -44,7 +44,7 @@ def train(  # noqa: PLR0917 - click passes one argument an option, by name
     from training.corpus import CORPUS_DIR, read_segments
     from training.recipe import DEFAULT_PATH as DEFAULT_RECIPE
     from training.recipe import load_recipe
-    from training.release import make_release
+    from training.release import make_release, read_yardstick
 
     topics = load_topics(topics_path or DEFAULT_PATH)
     recipe = load_recipe(recipe_path or DEFAULT_RECIPE)
@@ -55,7 +55,7 @@ def train(  # noqa: PLR0917 - click passes one argument an option, by name
         name, equals, file = pair.partition("=")
         if not equals or not name or not file:
             raise click.BadParameter(f"{pair!r}: write NAME=FILE", param_hint="--measure")
-        measured_on[name] = (_read(Path(file)), read_segments([Path(file)], ids))
+        measured_on[name] = read_yardstick(Path(file), ids)
     target = Registry(registry or DEFAULT_ROOT)
     click.echo(f"fitting {len(ids)} topics on {len(segments):,} segments", err=True)
     folder = make_release(segments, topics, recipe, target.releases, measured_on=measured_on, with_pipeline=pipeline)
@@ -74,14 +74,13 @@ def train(  # noqa: PLR0917 - click passes one argument an option, by name
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def evaluate(file: Path, model: Path | None, as_json: bool) -> None:
-    """Measure a model on the labelled segments of FILE."""
+    """Measure a model on FILE: labelled segments, or gold pages."""
     from models.registry import load_model
     from training.card import figure_lines
-    from training.corpus import read_segments
-    from training.evaluate import evaluate as measure
+    from training.release import measure, read_yardstick
 
     release = load_model(model)
-    figures = measure(release, read_segments([file], [topic.id for topic in release.topics]))
+    figures = measure(release, read_yardstick(file, [topic.id for topic in release.topics]))
     click.echo(json.dumps(figures) if as_json else "\n".join(figure_lines(figures)))
 
 
@@ -114,10 +113,3 @@ def check(paths: tuple[Path, ...], topics_path: Path | None) -> None:
         for problem in found:
             click.echo(problem, err=True)
         raise CorpusError(f"{len(found)} segments repeat others; drop them or give them one group")
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None

@@ -5,18 +5,21 @@ import io
 import json
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import joblib
 
+from models.pipeline import Json
 from models.release import Release, selftest_file, weights_files, write_release
 from models.scorer import Scorer
 from models.topics import Topic
 from training.card import model_card
-from training.corpus import Balance, Segment, balance
+from training.corpus import Balance, Segment, balance, read_segments
 from training.evaluate import evaluate
+from training.evaluate_pages import evaluate_pages, holds_pages, read_pages
 from training.fit import fit, sklearn_pipeline
 from training.recipe import Recipe
 
@@ -33,19 +36,40 @@ _ODD_TEXTS = (
 LIBRARIES = ("numpy", "scikit-learn", "joblib", "wordfreq")
 
 
+@dataclass(frozen=True, slots=True)
+class Yardstick:
+    """An evaluation set: labelled segments or gold pages, and the digest of their file."""
+
+    sha256: str
+    segments: Sequence[Segment] = ()
+    pages: Sequence[Json] = ()
+
+
+def read_yardstick(path: Path, topics: Sequence[str]) -> Yardstick:
+    """The evaluation set of a file. Raises `CorpusError`."""
+    pages = read_pages(path) if holds_pages(path) else ()
+    segments = () if pages else read_segments([path], topics)
+    return Yardstick(hashlib.sha256(path.read_bytes()).hexdigest(), segments, pages)
+
+
+def measure(release: Release, yardstick: Yardstick) -> dict[str, Any]:
+    """The figures of a release on an evaluation set."""
+    return evaluate_pages(release, yardstick.pages) if yardstick.pages else evaluate(release, yardstick.segments)
+
+
 def make_release(
     segments: Sequence[Segment],
     topics: Sequence[Topic],
     recipe: Recipe,
     root: Path,
     *,
-    measured_on: Mapping[str, tuple[bytes, Sequence[Segment]]] | None = None,
+    measured_on: Mapping[str, Yardstick] | None = None,
     with_pipeline: bool = False,
 ) -> Path:
     """Fit, measure and write a release under `root`, and give its folder.
 
-    `measured_on` names evaluation sets (file content, segments); their figures stand in the manifest and the card and
-    influence nothing. Raises `CorpusError` and `ReleaseError`.
+    `measured_on` names evaluation sets; their figures stand in the manifest and the card and influence nothing.
+    Raises `CorpusError` and `ReleaseError`.
     """
     fitted = fit(segments, topics, recipe)
     scorer = Scorer(fitted.weights)
@@ -54,9 +78,9 @@ def make_release(
     cuts = {t.id: {"threshold": cut.threshold, "review": cut.review} for t, cut in zip(topics, fitted.cuts, strict=True)}
     name = _version(recipe, files, cuts, topics)
     evaluation: dict[str, Any] = {"held_out_folds": fitted.figures}
-    for set_name, (content, labelled) in (measured_on or {}).items():
-        release = Release(name, tuple(topics), fitted.cuts, scorer, {})
-        evaluation[set_name] = {"sha256": hashlib.sha256(content).hexdigest(), **evaluate(release, labelled)}
+    release = Release(name, tuple(topics), fitted.cuts, scorer, {})
+    for set_name, yardstick in (measured_on or {}).items():
+        evaluation[set_name] = {"sha256": yardstick.sha256, **measure(release, yardstick)}
     manifest = {
         "version": name,
         "created": recipe.created,
