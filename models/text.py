@@ -14,58 +14,10 @@ _iter = re.compile(r"\w\w+").finditer
 # Function words by which running English is told from another language written in the same letters. None of them is
 # common in French, Spanish, German, Italian, Portuguese, Dutch, Indonesian or Swahili.
 ENGLISH_WORDS = frozenset(
-    [
-        "the",
-        "of",
-        "and",
-        "to",
-        "that",
-        "for",
-        "with",
-        "was",
-        "on",
-        "by",
-        "as",
-        "at",
-        "from",
-        "his",
-        "her",
-        "it",
-        "is",
-        "are",
-        "were",
-        "be",
-        "been",
-        "has",
-        "have",
-        "had",
-        "not",
-        "this",
-        "which",
-        "who",
-        "will",
-        "would",
-        "their",
-        "they",
-        "he",
-        "she",
-        "its",
-        "an",
-        "or",
-        "but",
-        "after",
-        "said",
-        "about",
-        "more",
-        "when",
-        "there",
-        "than",
-        "can",
-        "could",
-        "into",
-        "over",
-        "also",
-    ]
+    """
+    the of and to that for with was on by as at from his her it is are were be been has have had not this which who
+    will would their they he she its an or but after said about more when there than can could into over also
+    """.split()
 )
 
 

@@ -34,7 +34,7 @@ def compose(segments: Sequence[Segment], rng: random.Random) -> tuple[list[str],
         for other in rng.sample(segments, rng.randint(1, 9)):
             if other.group != article.group:
                 sentences = _SENTENCE.split(other.text)
-                paragraphs.append(" ".join(sentences[: rng.choice([1, 1, 1, 2, 3])]))
+                paragraphs.append(" ".join(sentences[: rng.choice([1, 1, 2, 2, 3])]))
     return paragraphs, n_article
 
 

@@ -45,5 +45,5 @@ def test_gold_pages_are_told_from_segments_and_checked(tmp_path: Path) -> None:
     assert holds_pages(good)
     assert not holds_pages(tmp_path / "none.jsonl")
     assert read_pages(good)[0]["layout"] == "site"
-    with pytest.raises(CorpusError, match="bad.jsonl:1: no 'junk'"):
+    with pytest.raises(CorpusError, match=r"bad\.jsonl:1: no 'junk'"):
         read_pages(bad)
