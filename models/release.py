@@ -13,11 +13,12 @@ Nothing is unpickled: `numpy.load` runs with `allow_pickle=False`, the rest is J
 import hashlib
 import io
 import json
+import math
 import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,30 @@ def load_release(folder: Path) -> Release:
         raise ReleaseError(f"{folder}: not a usable model ({type(error).__name__}: {error}); restore the folder") from None
     _selftest(release, files["selftest.jsonl"], folder)
     return release
+
+
+def with_prior(release: Release, shares: Mapping[str, float]) -> Release:
+    """The release for a stream on which topics have other shares than the prior it was calibrated for.
+
+    A topic's log-odds move by the difference of the two priors' log-odds (Saerens et al. 2002, for known shares), its threshold
+    and review band keep their meaning as chances. Topics not in `shares` stay as they are. Raises `ReleaseError` for a topic
+    that the release lacks and for a share outside (0, 1).
+    """
+    ids = [topic.id for topic in release.topics]
+    bias = release.scorer.weights.bias.copy()
+    calibrated_for = float(release.manifest["calibration"]["prior"])
+    for topic, share in shares.items():
+        if topic not in ids:
+            raise ReleaseError(f"prior of {topic!r}: the model has no such topic; it has {', '.join(ids)}")
+        if not 0 < share < 1:
+            raise ReleaseError(f"prior of {topic!r}: {share} is no share; give a number between 0 and 1")
+        bias[ids.index(topic)] += log_odds(share) - log_odds(calibrated_for)
+    return replace(release, scorer=Scorer(replace(release.scorer.weights, bias=bias)))
+
+
+def log_odds(share: float) -> float:
+    """ln(p / (1 - p))."""
+    return math.log(share / (1 - share))
 
 
 def verify_release(folder: Path) -> str:

@@ -23,12 +23,13 @@ _FORMS = click.Choice(["text", "page", "html"])
 def serve(bind: str | None, workers: int | None, threads: int | None, model: Path | None) -> None:
     """Run the HTTP service."""
     from models.registry import load_model
+    from models.release import with_prior
     from service.app import create_app
     from service.server import run
     from service.settings import Settings
 
     settings = Settings.from_environment(bind=bind, workers=workers, threads=threads, model=model)
-    release = load_model(settings.model)  # refused before a port is taken
+    release = with_prior(load_model(settings.model), settings.shares)  # refused before a port is taken
     run(create_app(settings, release), settings)
 
 

@@ -7,7 +7,7 @@ from flask import Flask, current_app, g
 
 from models.errors import ReleaseError
 from models.registry import load_model
-from models.release import Release
+from models.release import Release, with_prior
 from service.problems import Problem
 from service.settings import Settings
 
@@ -31,7 +31,7 @@ def init_app(app: Flask, settings: Settings, release: Release | None) -> None:
     fault = None
     if release is None:
         try:
-            release = load_model(settings.model)
+            release = with_prior(load_model(settings.model), settings.shares)
         except ReleaseError as error:
             fault = str(error)
             log.error("model_refused", fault=fault)

@@ -22,6 +22,9 @@ class Settings:
     threads: int = _setting(4, "threads a worker")
     timeout: int = _setting(60, "seconds after which a stuck worker is replaced, and that a stop waits for open requests")
     model: Path | None = _setting(None, "release folder or registry to serve; empty for the shipped model")
+    prior: str = _setting(
+        "", "shares of topics on your stream, such as `sanctions=0.02,ukraine_war=0.2`; empty for the model's own"
+    )
     max_body: int = _setting(10_000_000, "largest request body in bytes; beyond it 413")
     max_documents: int = _setting(1_000, "most documents a request; beyond it 422")
     max_characters: int = _setting(1_000_000, "longest document in characters; beyond it 422")
@@ -37,6 +40,18 @@ class Settings:
             elif environment.get(name):
                 values[each.name] = _parse(name, environment[name], each.default)
         return cls(**values)
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """`prior` as a number a topic. Raises `InputError`."""
+        found = {}
+        for part in filter(None, (part.strip() for part in self.prior.split(","))):
+            topic, _, share = part.partition("=")
+            try:
+                found[topic.strip()] = float(share)
+            except ValueError:
+                raise InputError(f"WIRETAG_PRIOR: {part!r} is not TOPIC=SHARE, such as sanctions=0.02") from None
+        return found
 
     def __post_init__(self) -> None:
         for each in fields(self):

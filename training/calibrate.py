@@ -53,18 +53,23 @@ def fit_sigmoid(margins: Floats, truth: Bools, prior: float) -> Sigmoid:
 
 
 def choose_cut(scores: Floats, truth: Bools, recipe: DecisionsRecipe) -> Cut:
-    """The threshold at the upper edge of the F1 plateau under the prior, and the start of the review band below it.
+    """The threshold under the prior: at least the stated precision, and the upper edge of the F1 plateau.
 
     On authored folds F1 hardly changes over a wide range of thresholds, and its first maximum lies far too low for other
-    people's texts; of all thresholds within `plateau` of the best F1 the highest is taken. The review band begins at the
-    calibrated chance `review`.
+    people's texts; of all thresholds within `plateau` of the best F1 the highest is taken. Where that falls short of
+    `precision` the threshold rises until it is met, or as far as there are positives. The review band begins at the calibrated
+    chance `review`.
     """
     if not truth.any():
         return Cut(0.5, recipe.review)
     weights = prior_weights(truth, recipe.prior)
     order = np.argsort(-scores, kind="stable")
     found = np.cumsum((weights * truth)[order])
-    f1 = 2 * found / (np.cumsum(weights[order]) + found[-1])
+    said = np.cumsum(weights[order])
+    f1 = 2 * found / (said + found[-1])
     edge = int(np.flatnonzero(f1 >= f1.max() * (1 - recipe.plateau))[0])
+    precise = np.flatnonzero(found / said >= recipe.precision)
+    if len(precise):
+        edge = min(edge, int(precise[-1]))
     threshold = float(scores[order][edge])
     return Cut(threshold, min(threshold, recipe.review))

@@ -87,4 +87,9 @@ def figure_lines(figures: Mapping[str, Any]) -> list[str]:
     for topic, row in figures["topics"].items():
         cells = ["–" if row[key] is None else f"{row[key]:.3f}" for key in ("f1", "precision", "recall")]
         rows.append(f"| `{topic}` | {' | '.join(cells)} | {row['support']} |")
+    if lengths := figures.get("macro_f1_by_length"):
+        rows += [
+            "",
+            "Macro F1 by how much is read: " + ", ".join(f"{name} {value:.3f}" for name, value in lengths.items()) + ".",
+        ]
     return rows

@@ -1,6 +1,9 @@
 """Figures: how right the decisions are and how honest the scores, with intervals."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +13,7 @@ from models.decisions import Decision, decide
 from models.release import Release
 from training.corpus import Segment
 
+_SENTENCE = re.compile(r"(?<=[.!?])[\"”’]?\s+")
 N_BOOTSTRAP = 300
 N_BINS = 15
 
@@ -31,6 +35,21 @@ def evaluate(release: Release, segments: Sequence[Segment]) -> dict[str, Any]:
         scores=np.array([s.scores for s in scored]),
         groups=[segment.group for segment in segments],
     )
+
+
+def by_length(release: Release, segments: Sequence[Segment]) -> dict[str, float]:
+    """Macro F1 where only the beginning of every segment is read: headline, two sentences, 50 to 200 words, all."""
+    cuts: dict[str, Callable[[Segment], Segment]] = {
+        "headline": lambda s: replace(s, headline=None, text=s.headline or s.text.split("\n")[0]),
+        "2 sentences": lambda s: replace(s, text=" ".join(_SENTENCE.split(s.text)[:2])),
+        **{f"{n} words": partial(_first_words, n) for n in (50, 100, 200)},
+        "all": lambda s: s,
+    }
+    return {name: evaluate(release, [cut(s) for s in segments])["macro_f1"] for name, cut in cuts.items()}
+
+
+def _first_words(n: int, segment: Segment) -> Segment:
+    return replace(segment, text=" ".join(segment.text.split()[:n]))
 
 
 def figures(

@@ -36,6 +36,7 @@ class DecisionsRecipe:
 
     folds: int
     prior: float
+    precision: float
     plateau: float
     review: float
 

@@ -18,7 +18,7 @@ from models.scorer import Scorer
 from models.topics import Topic
 from training.card import model_card
 from training.corpus import Balance, Segment, balance, read_segments
-from training.evaluate import evaluate
+from training.evaluate import by_length, evaluate
 from training.evaluate_pages import evaluate_pages, holds_pages, read_pages
 from training.fit import fit, sklearn_pipeline
 from training.recipe import Recipe
@@ -54,7 +54,9 @@ def read_yardstick(path: Path, topics: Sequence[str]) -> Yardstick:
 
 def measure(release: Release, yardstick: Yardstick) -> dict[str, Any]:
     """The figures of a release on an evaluation set."""
-    return evaluate_pages(release, yardstick.pages) if yardstick.pages else evaluate(release, yardstick.segments)
+    if yardstick.pages:
+        return evaluate_pages(release, yardstick.pages)
+    return {**evaluate(release, yardstick.segments), "macro_f1_by_length": by_length(release, yardstick.segments)}
 
 
 def make_release(

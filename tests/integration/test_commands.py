@@ -166,6 +166,8 @@ FAULTS: dict[str, tuple[list[str], int, str]] = {
     "bad corpus": (["corpus", "check", "{tmp}/nofield.jsonl"], 1, "nofield.jsonl:1: 'id' must be"),
     "unknown version": (["models", "activate", "x"], 1, "x: no such model version"),
     "bad address": (["serve", "--bind", "nowhere"], 1, "--bind nowhere: write HOST:PORT"),
+    "bad prior": (["serve"], 1, "WIRETAG_PRIOR: 'x' is not TOPIC=SHARE"),
+    "unknown prior": (["serve"], 1, "prior of 'colour': the model has no such topic"),
     "bad workers": (["serve", "--workers", "0"], 1, "WIRETAG_WORKERS: 0 is too small"),
 }
 
@@ -189,7 +191,8 @@ def test_failures_name_the_input_and_leave_with_the_right_status(tmp_path: Path,
     (tmp_path / "foreign" / "manifest.json").write_text("{}")
     before = sorted(tmp_path.rglob("*"))
     arguments, status, message = FAULTS[case]
-    done = CliRunner().invoke(wiretag, [argument.replace("{tmp}", str(tmp_path)) for argument in arguments])
+    environment = {"bad prior": {"WIRETAG_PRIOR": "x"}, "unknown prior": {"WIRETAG_PRIOR": "colour=0.1"}}.get(case)
+    done = CliRunner().invoke(wiretag, [argument.replace("{tmp}", str(tmp_path)) for argument in arguments], env=environment)
     assert done.exit_code == status, done.output
     assert message in done.stderr
     assert "Traceback" not in done.output

@@ -12,7 +12,7 @@ import pytest
 
 from models.errors import ReleaseError
 from models.registry import Registry
-from models.release import load_release, write_release
+from models.release import load_release, with_prior, write_release
 
 
 @pytest.fixture
@@ -108,3 +108,15 @@ def test_a_release_that_fails_its_own_test_is_not_written(folder: Path, tmp_path
     with pytest.raises(ReleaseError):
         write_release(root, manifest, {**files, "selftest.jsonl": b'{"text": "x", "scores": [9, 9]}\n'})
     assert list(root.iterdir()) == []
+
+
+def test_a_prior_moves_the_odds_of_its_topic_alone(folder: Path) -> None:
+    """A desk whose stream has a topic twice as often gets odds that say so; the others stay."""
+    release = load_release(folder)
+    text = "Beekeepers lost a swarm."
+    before, after = (r.scorer.score(text).margins for r in (release, with_prior(release, {"beekeeping": 0.5})))
+    assert after[0] - before[0] == pytest.approx(np.log(0.92 / 0.08))
+    assert after[1] == before[1]
+    for shares in ({"beekeeping": 0.0}, {"beekeeping": 1.0}, {"colour": 0.1}):
+        with pytest.raises(ReleaseError, match="prior of"):
+            with_prior(release, shares)

@@ -54,6 +54,10 @@ def test_the_threshold_is_the_upper_edge_of_the_plateau() -> None:
     truth = np.concatenate([np.ones(44, bool), np.zeros(400, bool)])
     cut = choose_cut(scores, truth, RECIPE.decisions)
     assert cut.threshold == 0.9
+    noisy = np.concatenate([truth[:44], np.ones(0, bool), np.zeros(400, bool)])
+    noisy_scores = np.concatenate([np.linspace(0.5, 0.9, 44), np.full(400, 0.01)])
+    noisy_scores[44:50] = 0.55
+    assert choose_cut(noisy_scores, noisy, RECIPE.decisions).threshold > 0.55
     assert cut.review == RECIPE.decisions.review
 
 
