@@ -6,7 +6,7 @@ from enum import StrEnum
 from models.scorer import Scored
 from models.text import is_english
 
-MIN_TOKENS = 4  # shorter texts say too little to be refused with confidence
+MIN_TOKENS = 4  # shorter texts say too little: at most for review
 MIN_KNOWN_SHARE = 0.4  # below this share of known tokens the scores rest on too little of the text
 
 
@@ -51,10 +51,10 @@ def decide(scored: Scored, cuts: tuple[Cut, ...]) -> tuple[tuple[Decision, ...],
     if not english:
         return (Decision.NONE,) * len(cuts), Reason.UNSUPPORTED_LANGUAGE
     decisions = tuple(cut.decide(score) for cut, score in zip(cuts, scored.scores.tolist(), strict=True))
+    if len(scored.tokens) < MIN_TOKENS:
+        return tuple(Decision.REVIEW if d is Decision.ASSIGNED else d for d in decisions), Reason.TOO_SHORT
     if Decision.ASSIGNED in decisions:
         return decisions, None
-    if len(scored.tokens) < MIN_TOKENS:
-        return decisions, Reason.TOO_SHORT
     if scored.n_known < MIN_KNOWN_SHARE * len(scored.tokens):
         return decisions, Reason.OUT_OF_VOCABULARY
     return decisions, Reason.BELOW_THRESHOLD

@@ -308,10 +308,14 @@ def _heads(body: list[_Line]) -> bool:
 
 
 def _article_start(lines: list[_Line]) -> int | None:
-    """Index of the main article's first line: its headline, or its first prose. None without any prose."""
+    """Index of the main article's first line: its headline, or its first prose.
+
+    Without any prose a headline alone is a story; several are a front page, which is no article. Then None.
+    """
     first_prose = next((index for index, line in enumerate(lines) if line.is_prose), None)
     if first_prose is None:
-        return next((index for index, line in enumerate(lines) if line.kind is Kind.HEADLINE), None)
+        headlines = [index for index, line in enumerate(lines) if line.kind is Kind.HEADLINE]
+        return headlines[0] if len(headlines) == 1 else None
     run: list[int] = []
     for index in range(first_prose - 1, -1, -1):
         if lines[index].kind is Kind.HEADLINE:
