@@ -7,7 +7,7 @@ from models.scorer import Scored
 from models.text import is_english
 
 MIN_TOKENS = 4  # shorter texts say too little: at most for review
-MIN_KNOWN_SHARE = 0.4  # below this share of known tokens the scores rest on too little of the text
+MIN_KNOWN_SHARE = 0.2  # of the tokens (half are function words, never features): below it scores rest on too little of the text
 
 
 class Decision(StrEnum):

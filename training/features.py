@@ -13,10 +13,22 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
-from models.text import TOKEN_PATTERN, tokens
+from models.text import ENGLISH_WORDS, TOKEN_PATTERN, tokens
 from training.recipe import FeaturesRecipe
 
 _HAS_DIGIT = re.compile(r"\d")  # dates and counts belong to a story, not to a topic: no number is a feature
+# Nor is a word that every report needs: function words, times, and the verbs of reporting. Their shares tell one writer from
+# another, and we are judged on text that others wrote.
+NEUTRAL_WORDS = ENGLISH_WORDS | frozenset(
+    """
+    so if no up out do did does how what why where we our you your my me him them these those then now than just only even
+    other some such any all most many much very own same each every both few because while during before under again
+    further here should might must shall having being
+    monday tuesday wednesday thursday friday saturday sunday january february march april june july august september
+    october november december year years month months week weeks day days last next first one two three four five
+    said says say saying told tells tell according added adding mr mrs ms
+    """.split()
+)
 # A pair's share of background texts, as a multiple of its share here: most of our texts are about the topics.
 PAIR_BACKGROUND = 3
 
@@ -50,7 +62,7 @@ def build_vocabulary(texts: list[str], recipe: FeaturesRecipe) -> Vocabulary:
     n_texts = np.asarray((counts > 0).sum(axis=0)).ravel()
     seen = {name: int(n) for name, n in zip(counter.get_feature_names_out(), n_texts, strict=True)}
     background = background_frequencies(recipe.background)
-    kept = {name for name, n in seen.items() if n >= recipe.min_segments}
+    kept = {name for name, n in seen.items() if n >= recipe.min_segments and all(map(_may_count, name.split()))}
     words = sorted({name for name in kept if " " not in name} | set(background))
     index = {word: i for i, word in enumerate(words)}
     pairs = sorted((index[a], index[b]) for a, _, b in (name.partition(" ") for name in kept if " " in name))
@@ -76,4 +88,9 @@ def background_frequencies(name: str) -> dict[str, float]:
     from wordfreq import get_frequency_dict
 
     frequencies = get_frequency_dict("en", wordlist=name).items()
-    return {word: float(f) for word, f in frequencies if tokens(word) == [word] and not _HAS_DIGIT.search(word)}
+    return {word: float(f) for word, f in frequencies if tokens(word) == [word] and _may_count(word)}
+
+
+def _may_count(word: str) -> bool:
+    """Whether a word may be a feature, or part of one."""
+    return word not in NEUTRAL_WORDS and not _HAS_DIGIT.search(word)

@@ -36,7 +36,11 @@ def _assigned(result: Json) -> set[str]:
         ("digits", "1234567890 " * 1000, "unsupported_language"),
         ("one word without end", "a" * 1_000_000, "too_short"),
         ("a topic's name and nothing else", "Ukraine war", "too_short"),
-        ("keywords for search engines", "ukraine, war, russia, sanctions, putin, kyiv, missiles, nato, news, today, live, video, map", None),
+        (
+            "keywords for search engines",
+            "ukraine, war, russia, sanctions, putin, kyiv, missiles, nato, news, today, live, video, map",
+            None,
+        ),
     ],
 )
 def test_a_misleading_text_is_given_nothing(release: Release, name: str, text: str, reason: str | None) -> None:
@@ -73,5 +77,7 @@ def test_padding_does_not_hide_everything(release: Release, padding: str) -> Non
 def test_case_and_spacing_do_not_matter(release: Release) -> None:
     """Shouting and stretched spaces change nothing."""
     text = "The EU imposed sanctions on two banks and froze the assets of their owners, the Council said on Monday."
-    scores = [classify(release, Document(each))["topics"][0]["score"] for each in (text, text.upper(), text.replace(" ", " \n "))]
+    scores = [
+        classify(release, Document(each))["topics"][0]["score"] for each in (text, text.upper(), text.replace(" ", " \n "))
+    ]
     assert scores[0] == pytest.approx(scores[1]) == pytest.approx(scores[2])
