@@ -3,6 +3,7 @@
     manifest.json     format, version, topics, cuts, figures, and the SHA-256 of every file beside it
     words.txt         one word of the vocabulary a line
     pairs.npy         int32 (n_pairs, 2): the word pairs that are features
+    kinds.npy         int32 (n_words,): the kind of every word, or -1
     idf.npy coef.npy bias.npy   float32
     selftest.jsonl    texts with their expected scores, checked at every load
     MODEL_CARD.md     for people
@@ -29,9 +30,10 @@ from models.errors import ReleaseError, TopicsError
 from models.scorer import Scorer, Weights
 from models.topics import Topic, parse_topics
 
-FORMAT = 1  # 1: words and pairs, float32 arrays, calibration folded into coef and bias
+FORMAT = 1  # 1: words, pairs and kinds, float32 arrays, calibration folded into coef and bias
 SELFTEST_TOLERANCE = 1e-9
-ARRAYS = ("pairs", "idf", "coef", "bias")
+ARRAYS = ("pairs", "kinds", "idf", "coef", "bias")
+INTEGERS = frozenset({"pairs", "kinds"})
 DATA_FILES = ("words.txt", *(f"{name}.npy" for name in ARRAYS), "selftest.jsonl")
 
 
@@ -126,13 +128,13 @@ def write_release(root: Path, manifest: dict[str, Any], files: Mapping[str, byte
 
 def weights_files(weights: Weights) -> dict[str, bytes]:
     """The files that hold a model's weights, by name."""
-    arrays = {"pairs": weights.pairs, "idf": weights.idf, "coef": weights.coef, "bias": weights.bias}
+    arrays = {name: getattr(weights, name) for name in ARRAYS}
     files = {"words.txt": "".join(f"{word}\n" for word in weights.words).encode()}
     for name, array in arrays.items():
         buffer = io.BytesIO()
         np.save(
             buffer,
-            np.ascontiguousarray(array, np.int32 if name == "pairs" else np.float32),
+            np.ascontiguousarray(array, np.int32 if name in INTEGERS else np.float32),
             allow_pickle=False,
         )
         files[f"{name}.npy"] = buffer.getvalue()
@@ -183,24 +185,27 @@ def _read_files(folder: Path, manifest: Mapping[str, Any]) -> dict[str, bytes]:
 def _weights(files: Mapping[str, bytes], n_topics: int) -> Weights:
     arrays = {name: np.load(io.BytesIO(files[f"{name}.npy"]), allow_pickle=False) for name in ARRAYS}
     words = files["words.txt"].decode().split("\n")[:-1]
-    pairs, idf, coef, bias = (arrays[name] for name in ARRAYS)
-    n_features = len(words) + len(pairs)
+    pairs, kinds, idf, coef, bias = (arrays[name] for name in ARRAYS)
+    n_features = len(words) + len(pairs) + int(kinds.max(initial=-1)) + 1
     shapes = {
         "pairs": (len(pairs), 2),
+        "kinds": (len(words),),
         "idf": (n_features,),
         "coef": (n_features, n_topics),
         "bias": (n_topics,),
     }
     for name, shape in shapes.items():
-        if arrays[name].shape != shape or arrays[name].dtype != (np.int32 if name == "pairs" else np.float32):
+        if arrays[name].shape != shape or arrays[name].dtype != (np.int32 if name in INTEGERS else np.float32):
             raise ValueError(f"{name}.npy is {arrays[name].dtype} {arrays[name].shape}, expected {shape}")
         if not np.isfinite(arrays[name]).all():
             raise ValueError(f"{name}.npy holds a value that is no number")
     if len(pairs) and (pairs.min() < 0 or pairs.max() >= len(words)):
         raise ValueError("pairs.npy points outside words.txt")
+    if kinds.min(initial=0) < -1:
+        raise ValueError("kinds.npy holds a kind below -1")
     if len(set(words)) != len(words):
         raise ValueError("words.txt holds a word twice")
-    return Weights(words, pairs, idf.astype(np.float64), coef.astype(np.float64), bias.astype(np.float64))
+    return Weights(words, pairs, kinds, idf.astype(np.float64), coef.astype(np.float64), bias.astype(np.float64))
 
 
 def _selftest(release: Release, content: bytes, folder: Path) -> None:

@@ -1,6 +1,7 @@
 """Features to margins to scores, in numpy: the definition of the model.
 
-A text's features are its tokens and pairs of neighbouring tokens that stand in the vocabulary. Feature i, found c times,
+A text's features are its tokens, the pairs of neighbouring tokens and the kinds of tokens (a name of an African state, say)
+that stand in the vocabulary. Feature i, found c times,
 weighs `(1 + ln c) · idf[i]`; the weights of a text are divided by their Euclidean norm (Salton & Buckley 1988); the margin of
 topic t is `weights · W[:, t] + bias[t]`, and the score its logistic function. W already carries the calibration (Platt 1999),
 which is affine, so that the margin is the logit of the calibrated probability.
@@ -18,14 +19,15 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What a fitted model knows. The order of features is: words, then pairs.
+    """What a fitted model knows. The order of features is: words, then pairs, then kinds.
 
-    words: distinct tokens; pairs: int32 (n_pairs, 2), indices into words; idf: (n_features,);
-    coef: (n_features, n_topics); bias: (n_topics,). idf, coef and bias are float64 whose values fit float32.
+    words: distinct tokens; pairs: int32 (n_pairs, 2), indices into words; kinds: int32 (n_words,), a word's kind or -1;
+    idf: (n_features,); coef: (n_features, n_topics); bias: (n_topics,). idf, coef and bias are float64 whose values fit float32.
     """
 
     words: list[str]
     pairs: NDArray[np.int32]
+    kinds: NDArray[np.int32]
     idf: Floats
     coef: Floats
     bias: Floats
@@ -98,9 +100,12 @@ class Scorer:
         keys = np.where((left >= 0) & (right >= 0), left * self._n_words + right, -1)
         slots = np.searchsorted(self._pair_keys, keys)
         pairs_at = np.flatnonzero(self._pair_keys[slots] == keys)
-        features = np.concatenate([ids[at], self._pair_features[slots[pairs_at]]])
-        lengths = np.repeat(np.array([1, 2]), [len(at), len(pairs_at)])
-        return features, np.concatenate([at, pairs_at]), lengths
+        kinds = self.weights.kinds[ids[at]]
+        kinds_at = at[kinds >= 0]
+        kind_features = self._n_words + len(self.weights.pairs) + kinds[kinds >= 0]
+        features = np.concatenate([ids[at], self._pair_features[slots[pairs_at]], kind_features])
+        lengths = np.repeat(np.array([1, 2, 1]), [len(at), len(pairs_at), len(kinds_at)])
+        return features, np.concatenate([at, pairs_at, kinds_at]), lengths
 
     def _weigh(self, features: NDArray[np.int64], counts: NDArray[np.int64]) -> Floats:
         weights = (1.0 + np.log(counts)) * self.weights.idf[features]

@@ -40,9 +40,9 @@ def model_card(manifest: Mapping[str, Any]) -> str:
         "data CC BY-SA 4.0).",
         "",
         "## Model",
-        f"TF-IDF over {manifest['features']['words']:,} words and {manifest['features']['pairs']:,} word pairs, one linear "
-        "support vector machine a topic, calibrated by a sigmoid on held-out folds under a prior of "
-        f"{manifest['calibration']['prior']:.0%} a topic.",
+        f"TF-IDF over {manifest['features']['words']:,} words, {manifest['features']['pairs']:,} word pairs and "
+        f"{manifest['features']['kinds']} kinds of names; one linear support vector machine a topic, calibrated by a sigmoid "
+        f"on held-out folds under a prior of {manifest['calibration']['prior']:.0%} a topic.",
         "",
         "## Figures",
     ]

@@ -4,18 +4,27 @@ A few thousand authored segments say little about how rare a word is in news. Th
 (Speer 2022) stand in for a background of news texts: a word of relative frequency f stands in a text of L words with
 probability 1 - (1 - f)^L. Background words that the corpus lacks are features too; their weight is zero or learnt from single
 segments, but they count in a text's norm, so that a report full of words we never saw is not taken for one full of ours.
+
+Words of a kind (`kinds.toml`) are read as themselves and as their kind, so that what is learnt of one holds for all.
 """
 
 import re
+import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
-from models.text import ENGLISH_WORDS, TOKEN_PATTERN, tokens
+from models.errors import InputError
+from models.text import ENGLISH_WORDS, tokens
 from training.recipe import FeaturesRecipe
 
+KINDS_PATH = Path(__file__).with_name("kinds.toml")
 _HAS_DIGIT = re.compile(r"\d")  # dates and counts belong to a story, not to a topic: no number is a feature
 # Nor is a word that every report needs: function words, times, and the verbs of reporting. Their shares tell one writer from
 # another, and we are judged on text that others wrote.
@@ -35,50 +44,74 @@ PAIR_BACKGROUND = 3
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """The features of a model: words, then pairs as indices into words, and the idf of both."""
+    """The features of a model: words, pairs as indices into words, the kind of every word (or -1), and the idf of all.
+
+    `kind_names` names the kinds, in the order of their numbers.
+    """
 
     words: list[str]
     pairs: NDArray[np.int32]
+    kinds: NDArray[np.int32]
+    kind_names: list[str]
     idf: NDArray[np.float64]
 
     def vectorizer(self) -> TfidfVectorizer:
         """A fitted scikit-learn vectorizer with these features, in this order."""
-        names = [*self.words, *(f"{self.words[a]} {self.words[b]}" for a, b in self.pairs.tolist())]
+        pairs = (f"{self.words[a]} {self.words[b]}" for a, b in self.pairs.tolist())
+        names = [*self.words, *pairs, *self.kind_names]
+        kind_of = {self.words[i]: self.kind_names[self.kinds[i]] for i in np.flatnonzero(self.kinds >= 0)}
         vectorizer = TfidfVectorizer(
-            ngram_range=(1, 2),
-            sublinear_tf=True,
-            token_pattern=TOKEN_PATTERN,
-            vocabulary=dict(zip(names, range(len(names)), strict=True)),
+            analyzer=partial(analyse, kind_of), sublinear_tf=True, vocabulary=dict(zip(names, range(len(names)), strict=True))
         )
         vectorizer.fit(["idf follows"])  # builds the transformer whose idf is set next
         vectorizer.idf_ = self.idf
         return vectorizer
 
 
+def analyse(kind_of: Mapping[str, str], text: str) -> list[str]:
+    """The names of a text's features: its tokens, pairs of neighbouring tokens, and the kinds of tokens."""
+    found = tokens(text)
+    pairs = [f"{a} {b}" for a, b in pairwise(found)]
+    return [*found, *pairs, *(kind_of[token] for token in found if token in kind_of)]
+
+
 def build_vocabulary(texts: list[str], recipe: FeaturesRecipe) -> Vocabulary:
-    """The vocabulary of texts and background; idf values fit float32."""
-    counter = CountVectorizer(ngram_range=(1, 2), token_pattern=TOKEN_PATTERN)
-    counts = counter.fit_transform(texts)
-    n_texts = np.asarray((counts > 0).sum(axis=0)).ravel()
+    """The vocabulary of texts, background and kinds; idf values fit float32."""
+    kind_of = load_kinds() if recipe.kinds else {}
+    counter = CountVectorizer(analyzer=partial(analyse, kind_of))
+    n_texts = np.asarray((counter.fit_transform(texts) > 0).sum(axis=0)).ravel()
     seen = {name: int(n) for name, n in zip(counter.get_feature_names_out(), n_texts, strict=True)}
     background = background_frequencies(recipe.background)
     kept = {name for name, n in seen.items() if n >= recipe.min_segments and all(map(_may_count, name.split()))}
-    words = sorted({name for name in kept if " " not in name} | set(background))
+    kind_names = sorted(set(kind_of.values()) & kept)
+    kept -= set(kind_names)
+    kind_of = {word: kind for word, kind in kind_of.items() if kind in kind_names}
+    words = sorted({name for name in kept if " " not in name} | set(background) | set(kind_of))
     index = {word: i for i, word in enumerate(words)}
     pairs = sorted((index[a], index[b]) for a, _, b in (name.partition(" ") for name in kept if " " in name))
+    kinds = np.array([kind_names.index(kind_of[word]) if word in kind_of else -1 for word in words], np.int32)
+
     n_background = recipe.background_segments if background else 0
-    total = 1 + len(texts) + n_background
-    word_texts = [
-        seen.get(word, 0) + n_background * (1 - (1 - background.get(word, 0.0)) ** recipe.background_words) for word in words
-    ]
-    pair_texts = [(PAIR_BACKGROUND if background else 1) * seen[f"{words[a]} {words[b]}"] for a, b in pairs]
-    idf = np.concatenate(
-        [
-            np.log(total / (1 + np.array(word_texts, dtype=np.float64))) + 1,
-            recipe.pair_weight * (np.log(total / (1 + np.array(pair_texts, dtype=np.float64))) + 1),
-        ]
+    frequencies = [background.get(word, 0.0) for word in words]
+    kind_frequencies = np.bincount(kinds[kinds >= 0], np.array(frequencies)[kinds >= 0], len(kind_names))
+    singles = [*(seen.get(word, 0) for word in words), *(seen[name] for name in kind_names)]
+    shares = 1 - (1 - np.array([*frequencies, *kind_frequencies])) ** recipe.background_words
+    single_idf = _idf(np.array(singles) + n_background * shares, len(texts) + n_background)
+    pair_seen = np.array([seen[f"{words[a]} {words[b]}"] for a, b in pairs], np.float64)
+    pair_idf = recipe.pair_weight * _idf(pair_seen * (PAIR_BACKGROUND if background else 1), len(texts) + n_background)
+    idf = np.concatenate([single_idf[: len(words)], pair_idf, single_idf[len(words) :]])
+    return Vocabulary(
+        words, np.array(pairs, np.int32).reshape(-1, 2), kinds, kind_names, idf.astype(np.float32).astype(np.float64)
     )
-    return Vocabulary(words, np.array(pairs, np.int32).reshape(-1, 2), idf.astype(np.float32).astype(np.float64))
+
+
+def load_kinds(path: Path = KINDS_PATH) -> dict[str, str]:
+    """The kind of every word that has one, as `<id>`, which no token can be. Raises `InputError` naming the file."""
+    try:
+        rows = tomllib.loads(path.read_text(encoding="utf-8"))["kind"]
+        return {word: f"<{row['id']}>" for row in rows for word in row["words"].split()}
+    except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: not a usable file of kinds ({type(error).__name__}: {error})") from None
 
 
 def background_frequencies(name: str) -> dict[str, float]:
@@ -94,3 +127,8 @@ def background_frequencies(name: str) -> dict[str, float]:
 def _may_count(word: str) -> bool:
     """Whether a word may be a feature, or part of one."""
     return word not in NEUTRAL_WORDS and not _HAS_DIGIT.search(word)
+
+
+def _idf(n_texts: NDArray[np.float64], total: int) -> NDArray[np.float64]:
+    """Smoothed inverse document frequency, as scikit-learn has it."""
+    return np.asarray(np.log((1 + total) / (1 + n_texts)) + 1)

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from training.calibrate import Sigmoid, choose_cut, fit_sigmoid
 from training.corpus import Segment
 from training.evaluate import figures
 from training.features import Vocabulary, build_vocabulary
-from training.recipe import Recipe
+from training.recipe import ModelRecipe, Recipe
 
 SEED = 20261122
 MIN_POSITIVES = 10
@@ -96,7 +96,8 @@ def assign_folds(segments: Sequence[Segment], n_folds: int) -> list[int]:
 
 def sklearn_pipeline(weights: Weights) -> Pipeline:
     """The model as a scikit-learn pipeline, texts in and calibrated probabilities out (`predict_proba`)."""
-    vocabulary = Vocabulary(weights.words, weights.pairs, weights.idf)
+    names = [f"<{number}>" for number in range(int(weights.kinds.max(initial=-1)) + 1)]
+    vocabulary = Vocabulary(weights.words, weights.pairs, weights.kinds, names, weights.idf)
     n_topics = len(weights.bias)
     estimators = []
     for topic in range(n_topics):
@@ -111,14 +112,21 @@ def sklearn_pipeline(weights: Weights) -> Pipeline:
     return Pipeline([("features", vocabulary.vectorizer()), ("topics", every)])
 
 
+def beginnings(segments: Sequence[Segment], recipe: ModelRecipe) -> list[Segment]:
+    """The first words of every long segment, with its headline and topics: most reports say at once what they are about."""
+    split = ((segment, segment.text.split()) for segment in segments)
+    return [replace(s, text=" ".join(words[: recipe.beginning])) for s, words in split if len(words) > recipe.long]
+
+
 def _fit_and_score(training: Sequence[Segment], test: Sequence[Segment], ids: Sequence[str], recipe: Recipe) -> Floats:
     return _fit_linear(training, ids, recipe).margins(test)
 
 
 def _fit_linear(segments: Sequence[Segment], ids: Sequence[str], recipe: Recipe) -> _Linear:
     vocabulary = build_vocabulary(_texts(segments), recipe.features)
-    features = vocabulary.vectorizer().transform(_texts(segments))
-    truth = _truth(segments, ids)
+    texts = [*segments, *beginnings(segments, recipe.model)]
+    features = vocabulary.vectorizer().transform(_texts(texts))
+    truth = _truth(texts, ids)
     coef, bias = [], []
     for topic in range(len(ids)):
         model = LinearSVC(C=recipe.model.inverse_regularisation, random_state=0)
@@ -135,6 +143,7 @@ def _calibrated(linear: _Linear, sigmoids: Sequence[Sigmoid]) -> Weights:
     return Weights(
         linear.vocabulary.words,
         linear.vocabulary.pairs,
+        linear.vocabulary.kinds,
         linear.vocabulary.idf,
         _float32(linear.coef * slopes),
         _float32(linear.bias * slopes + offsets),

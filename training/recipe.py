@@ -17,6 +17,7 @@ class FeaturesRecipe:
     """Which features there are and what they weigh."""
 
     min_segments: int
+    kinds: bool
     pair_weight: float
     background: str
     background_segments: int
@@ -28,6 +29,8 @@ class ModelRecipe:
     """The linear model."""
 
     inverse_regularisation: float
+    long: int
+    beginning: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class DecisionsRecipe:
     folds: int
     prior: float
     precision: float
-    plateau: float
+    chance: float
     review: float
 
 

@@ -92,6 +92,7 @@ def make_release(
         "features": {
             "words": len(fitted.weights.words),
             "pairs": len(fitted.weights.pairs),
+            "kinds": int(fitted.weights.kinds.max(initial=-1)) + 1,
             "n_topics": len(topics),
         },
         "recipe": recipe.as_dict(),

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
+from models.decisions import Cut
 from models.errors import CorpusError
 from models.topics import Topic
 from training.calibrate import Sigmoid, choose_cut, fit_sigmoid, prior_weights
 from training.corpus import Segment
 from training.evaluate import calibration_error, figures, macro_f1
-from training.features import background_frequencies, build_vocabulary
-from training.fit import assign_folds, fit
+from training.features import analyse, background_frequencies, build_vocabulary
+from training.fit import assign_folds, beginnings, fit
 from training.recipe import load_recipe
 
 RECIPE = load_recipe()
@@ -48,27 +49,42 @@ def test_the_sigmoid_learns_the_probability_under_the_prior() -> None:
     assert fit_sigmoid(margins, np.ones(40_000, bool), 0.1) == Sigmoid(1.0, 0.0)
 
 
-def test_the_threshold_is_the_upper_edge_of_the_plateau() -> None:
-    """Of many thresholds that serve authored folds equally, the one is taken that holds on other people's text."""
-    scores = np.concatenate([np.full(43, 0.9), np.full(1, 0.3), np.full(400, 0.01)])
-    truth = np.concatenate([np.ones(44, bool), np.zeros(400, bool)])
-    cut = choose_cut(scores, truth, RECIPE.decisions)
-    assert cut.threshold == 0.9
-    noisy = np.concatenate([truth[:44], np.ones(0, bool), np.zeros(400, bool)])
-    noisy_scores = np.concatenate([np.linspace(0.5, 0.9, 44), np.full(400, 0.01)])
-    noisy_scores[44:50] = 0.55
-    assert choose_cut(noisy_scores, noisy, RECIPE.decisions).threshold > 0.55
-    assert cut.review == RECIPE.decisions.review
+def test_the_threshold_keeps_the_stated_precision_and_chance() -> None:
+    """Assigned texts reach the precision that was stated, under the prior, and none is less likely than the stated chance."""
+    truth = np.concatenate([np.ones(100, bool), np.zeros(1000, bool)])
+    clean = np.concatenate([np.linspace(0.3, 0.99, 100), np.full(1000, 0.01)])
+    assert choose_cut(clean, truth, RECIPE.decisions) == Cut(RECIPE.decisions.chance, RECIPE.decisions.review)
+    noisy = clean.copy()
+    noisy[100:130] = 0.85  # false texts that score high
+    cut = choose_cut(noisy, truth, RECIPE.decisions)
+    assert cut.threshold > 0.85
+    said = noisy >= cut.threshold
+    weights = prior_weights(truth, RECIPE.decisions.prior)
+    assert (weights * (said & truth)).sum() / (weights * said).sum() >= RECIPE.decisions.precision
 
 
 def test_background_words_count_in_the_norm() -> None:
     """A common word that the corpus lacks is a feature, so that strange texts are not mistaken for familiar ones."""
-    vocabulary = build_vocabulary(["alpha beta 2024", "alpha beta gamma 2024"], RECIPE.features)
+    vocabulary = build_vocabulary(
+        ["alpha beta 2024 in Kenya", "alpha beta 2024 in Chad", "alpha beta gamma 2024 Malian"], RECIPE.features
+    )
     assert {"alpha", "beta", "tournament"} <= set(vocabulary.words)
     assert [[vocabulary.words[i] for i in pair] for pair in vocabulary.pairs] == [["alpha", "beta"]]
     assert vocabulary.idf[vocabulary.words.index("city")] < vocabulary.idf[vocabulary.words.index("tournament")]
     assert not [word for word in vocabulary.words if any(char.isdigit() for char in word) or word in ("the", "said", "friday")]
     assert background_frequencies("") == {}
+    assert {word for word, kind in zip(vocabulary.words, vocabulary.kinds, strict=True) if kind == 0} >= {
+        "kenya",
+        "chad",
+        "malian",
+    }
+    assert analyse({"kenya": "<african_state>"}, "In Kenya") == ["in", "kenya", "in kenya", "<african_state>"]
+
+
+def test_the_beginning_of_a_long_segment_is_learnt_from_as_well() -> None:
+    """A model that reads long and short texts is taught on both; short segments are not doubled."""
+    made = beginnings([_segment(1, 300, ("a",)), _segment(2, 100)], RECIPE.model)
+    assert [(s.id, len(s.text.split()), s.topics) for s in made] == [("s1", RECIPE.model.beginning, {"a"})]
 
 
 def test_a_topic_with_too_few_stories_is_named() -> None:
