@@ -1,9 +1,9 @@
-"""Fill the parts of the README that come from the program: `make docs`. A test fails when they have drifted.
+"""Fill the parts of the documents that come from the program: `make docs`. A test fails when they have drifted.
 
 A part stands between `<!-- NAME -->` and `<!-- /NAME -->`.
 """
 
-import re
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 
@@ -11,11 +11,12 @@ from click.testing import CliRunner
 
 from models.cli import wiretag
 from models.registry import Registry
+from models.topics import load_topics
 from service.settings import Settings
 from training.card import figure_lines
+from training.corpus import CORPUS_DIR, balance, read_segments
 
 ROOT = Path(__file__).resolve().parents[1]
-README = ROOT / "README.md"
 
 
 def example() -> str:
@@ -47,19 +48,34 @@ TITLES = {
     "open_set": "On 516 real articles by 136 outlets, half of them chosen to be hard",
     "open_pages": "On 160 pages composed of those articles",
 }
-PARTS = {"EXAMPLE": example, "SETTINGS": settings, "FIGURES": figures}
 
 
-def refreshed(text: str) -> str:
-    """The README with every part made anew."""
-    for name, part in PARTS.items():
-        pattern = re.compile(f"(<!-- {name} -->\n).*?(\n<!-- /{name} -->)", re.DOTALL)
-        if not pattern.search(text):
-            raise SystemExit(f"{README.name} has no part {name}")
-        content = part()
-        text = pattern.sub(lambda match, content=content: match[1] + content + match[2], text)  # type: ignore[misc]
+def counts() -> str:
+    """What the labelled corpus holds."""
+    held = balance(read_segments([CORPUS_DIR], [topic.id for topic in load_topics()]))
+    rows = ["| segments | with |", "|---|---|", *(f"| {n:,} | `{topic}` |" for topic, n in held.topics.items())]
+    rows += [f"| {held.several:,} | several topics |", f"| {held.none:,} | none |"]
+    return f"{held.segments:,} segments of {held.groups:,} stories, {held.words:,} words.\n\n" + "\n".join(rows)
+
+
+DOCUMENTS: dict[Path, dict[str, Callable[[], str]]] = {
+    ROOT / "README.md": {"EXAMPLE": example, "SETTINGS": settings, "FIGURES": figures},
+    ROOT / "training" / "CORPUS.md": {"COUNTS": counts},
+}
+
+
+def refreshed(path: Path) -> str:
+    """A document with every part made anew."""
+    text = path.read_text(encoding="utf-8")
+    for name, part in DOCUMENTS[path].items():
+        before, start, rest = text.partition(f"<!-- {name} -->\n")
+        _, end, after = rest.partition(f"\n<!-- /{name} -->")
+        if not start or not end:
+            raise SystemExit(f"{path.name} has no part {name}")
+        text = before + start + part() + end + after
     return text
 
 
 if __name__ == "__main__":
-    README.write_text(refreshed(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for document in DOCUMENTS:
+        document.write_text(refreshed(document), encoding="utf-8")

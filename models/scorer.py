@@ -22,7 +22,7 @@ class Weights:
     """What a fitted model knows. The order of features is: words, then pairs, then kinds.
 
     words: distinct tokens; pairs: int32 (n_pairs, 2), indices into words; kinds: int32 (n_words,), a word's kind or -1;
-    idf: (n_features,); coef: (n_features, n_topics); bias: (n_topics,). idf, coef and bias are float64 whose values fit float32.
+    idf: (n_features,); coef: (n_features, n_topics); bias: (n_topics,). idf, coef and bias are float64 that fit float32.
     """
 
     words: list[str]

@@ -3,9 +3,10 @@
 import re
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
-from docs.refresh import README, refreshed
+from docs.refresh import DOCUMENTS, refreshed
 from models.cli import wiretag
 from service.app import create_app
 from service.problems import _SLUGS
@@ -14,15 +15,15 @@ from service.settings import Settings
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_the_readme_shows_what_the_program_shows() -> None:
-    """Example, settings and figures are the program's own; `make docs` renews them."""
-    text = README.read_text(encoding="utf-8")
-    assert refreshed(text) == text
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_documents_show_what_the_program_shows(path: Path) -> None:
+    """Example, settings, figures and counts are the program's own; `make docs` renews them."""
+    assert refreshed(path) == path.read_text(encoding="utf-8")
 
 
 def test_every_command_and_address_stands_in_the_readme() -> None:
     """A newcomer finds everything that can be called."""
-    text = README.read_text(encoding="utf-8")
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
     listed = CliRunner().invoke(wiretag, ["--help"]).output.split("Commands:")[1]
     for command in re.findall(r"^  (\w+) ", listed, re.MULTILINE):
         assert f"wiretag {command}" in text
@@ -33,7 +34,7 @@ def test_every_command_and_address_stands_in_the_readme() -> None:
 def test_every_make_target_stands_in_the_readme() -> None:
     """Nobody has to read the Makefile."""
     targets = re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)[0].split()
-    text = README.read_text(encoding="utf-8")
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert [target for target in targets if f"`{target}`" not in text and f"make {target}" not in text] == []
 
 
