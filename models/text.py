@@ -44,12 +44,11 @@ def token_spans(text: str) -> list[tuple[str, int, int]]:
     return [(match[0], origin[match.start()], origin[match.end() - 1] + 1) for match in _iter(lowered)]
 
 
-def is_english(found: list[str], at_least: int = 12, share: float = 0.12) -> bool:
-    """Whether tokens look like running English: enough of them are English function words.
+def is_english(found: list[str], at_least: int = 12, share: float = 0.12, at_most: int = 200) -> bool:
+    """Whether tokens look like running English: enough of `at_most` tokens all over the text are English function words.
 
-    Fewer than `at_least` tokens are too few to tell and count as English. In edited English 30 to 45 % of the tokens are
-    on the list, in headlines strung together still 15 %; in the other languages named above 0 to 6 %.
+    Fewer than `at_least` tokens are too few to tell and count as English. In edited English 30 to 45 % of the tokens are on the
+    list, in headlines strung together still 15 %; in the other languages named above 0 to 6 %.
     """
-    if len(found) < at_least:
-        return True
-    return sum(token in ENGLISH_WORDS for token in found) >= share * len(found)
+    seen = found[:: 1 + len(found) // at_most]  # spread: a scraped text may begin with a long menu
+    return len(seen) < at_least or sum(map(ENGLISH_WORDS.__contains__, seen)) >= share * len(seen)

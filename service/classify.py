@@ -9,7 +9,7 @@ from models.pipeline import Document, Options, check_options, classify
 from models.release import Release
 from service.model import serving
 from service.problems import problem_of
-from service.schema import Unusable, encode, read_call
+from service.schema import Unusable, json_response, read_call
 
 blueprint = Blueprint("classify", __name__)
 
@@ -24,9 +24,9 @@ def post() -> Response:
     if call.is_single:
         document = call.documents[0]
         assert isinstance(document, Document)  # read_call raises for a single document that is unusable
-        return _json(classify(release, document, call.options))
+        return json_response(classify(release, document, call.options))
     results = [_result(release, document, f"/documents/{n}", call.options) for n, document in enumerate(call.documents)]
-    return _json({"model_version": release.version, "results": results})
+    return json_response({"model_version": release.version, "results": results})
 
 
 def _result(release: Release, document: Document | Unusable, pointer: str, options: Options) -> dict[str, Any]:
@@ -37,7 +37,3 @@ def _result(release: Release, document: Document | Unusable, pointer: str, optio
         return classify(release, document, options)
     except InputError as error:
         return {"document_id": document.document_id, "error": problem_of(error, pointer).document()}
-
-
-def _json(value: object) -> Response:
-    return Response(encode(value), content_type="application/json")

@@ -38,14 +38,10 @@ def init_app(app: Flask, settings: Settings, release: Release | None) -> None:
     app.extensions["wiretag_model"] = Serving(release, fault)
 
 
-def state() -> Serving:
-    """What the current app serves."""
-    return current_app.extensions["wiretag_model"]  # type: ignore[no-any-return]
-
-
 def serving() -> Release:
     """The loaded model; the response will carry its version. Raises a 503 problem when there is none."""
-    release = state().release
+    held: Serving = current_app.extensions["wiretag_model"]
+    release = held.release
     if release is None:
         raise Problem(503, "no model is loaded; the log says why", headers={"Retry-After": RETRY_AFTER})
     g.model_version = release.version

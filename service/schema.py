@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
-from flask import Request
+from flask import Request, Response
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from models.pipeline import Document, Form, Options
@@ -69,6 +69,11 @@ def read_call(request: Request, settings: Settings) -> Call:
 def encode(value: object) -> bytes:
     """A result as JSON."""
     return msgspec.json.encode(value)
+
+
+def json_response(value: object) -> Response:
+    """A result as a response."""
+    return Response(encode(value), content_type="application/json")
 
 
 def _body(request: Request, settings: Settings) -> bytes:
