@@ -70,6 +70,14 @@ class _Line:
     kind: Kind
     n_words: int
     follows_break: bool = False  # a request to the reader or a section heading stands right above
+    _paragraph: cohesion.Paragraph | None = None
+
+    @property
+    def paragraph(self) -> cohesion.Paragraph:
+        """The line with its content words, read once."""
+        if self._paragraph is None:
+            self._paragraph = cohesion.read(self.text)
+        return self._paragraph
 
     @property
     def is_prose(self) -> bool:
@@ -351,7 +359,7 @@ def _next_story(content: list[_Line]) -> int:
     if not any(line.kind is Kind.HEADLINE for line in content[2:]):
         return len(content)
     strangeness = _strangeness(content, least_depth=STORY_DEPTH)
-    paragraphs = [cohesion.read(line.text) for line in content]
+    paragraphs = [line.paragraph for line in content]
     above: set[str] = set()
     read_to = 0
     for index in range(2, len(content)):
@@ -373,7 +381,7 @@ def _next_story(content: list[_Line]) -> int:
 
 def _strangeness(lines: list[_Line], least_depth: int = 0) -> list[float]:
     """Log-odds of every line to belong to another story, no line speaking louder than `STRANGER`."""
-    odds = cohesion.strangeness([cohesion.read(line.text) for line in lines], least_depth)
+    odds = cohesion.strangeness([line.paragraph for line in lines], least_depth)
     return [max(-STRANGER, min(STRANGER, value)) for value in odds]
 
 

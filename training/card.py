@@ -14,6 +14,7 @@ _SETS = {
 def model_card(manifest: Mapping[str, Any]) -> str:
     """A release's model card in Markdown."""
     corpus, code = manifest["corpus"], manifest["code"]
+    rule = manifest["recipe"]["decisions"]
     lines = [
         f"# Wiretag model {manifest['version']}",
         "",
@@ -43,6 +44,9 @@ def model_card(manifest: Mapping[str, Any]) -> str:
         f"TF-IDF over {manifest['features']['words']:,} words, {manifest['features']['pairs']:,} word pairs and "
         f"{manifest['features']['kinds']} kinds of names; one linear support vector machine a topic, calibrated by a sigmoid "
         f"on held-out folds under a prior of {manifest['calibration']['prior']:.0%} a topic.",
+        "",
+        f"A topic is assigned from the score at which held-out texts reach a precision of {rule['precision']:.0%} under that prior, "
+        f"and never below a chance of {rule['chance']:.0%}; it is for review from a chance of {rule['review']:.0%}.",
         "",
         "## Figures",
     ]

@@ -51,7 +51,11 @@ def test_odd_characters(text: str, expected: list[str]) -> None:
             True,
         ),
         ("Parliament votes budget", True),
-        ("Home World Politics Business Sport Culture Travel " * 12 + "The minister said that the talks with the union would go on. " * 20, True),
+        (
+            "Home World Politics Business Sport Culture Travel " * 12
+            + "The minister said that the talks with the union would go on. " * 20,
+            True,
+        ),
         (
             "Le ministre a déclaré vendredi que les discussions avec le syndicat se poursuivraient jusqu'à un accord général.",
             False,
