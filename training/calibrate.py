@@ -57,8 +57,8 @@ def choose_cut(scores: Floats, truth: Bools, recipe: DecisionsRecipe) -> Cut:
 
     The threshold is the lowest score from which up the assigned texts reach the stated `precision`, but no lower than `chance`:
     authored folds are nearly separable and promise that precision at scores where other people's texts do not keep it, so the
-    last text assigned must be as likely as that by itself (the cost-sensitive rule of Elkan 2001: at 0.7 a false alarm costs
-    as much as 2.3 misses). The review band begins at the chance `review`.
+    last text assigned must be as likely as that by itself (the cost-sensitive rule of Elkan 2001: at 0.75 a false alarm costs
+    as much as three misses). The review band begins at the chance `review`.
     """
     if not truth.any():
         return Cut(recipe.chance, recipe.review)
