@@ -63,3 +63,14 @@ def test_request_ids(client: FlaskClient) -> None:
     assert client.get("/healthz", headers={"X-Request-ID": "desk-7.1"}).headers["X-Request-ID"] == "desk-7.1"
     made = client.get("/healthz", headers={"X-Request-ID": "a b<script>"}).headers["X-Request-ID"]
     assert len(made) == 32
+
+
+def test_a_prior_is_a_setting(release: Release) -> None:
+    """A desk whose stream holds a topic more often says so, and its chances rise."""
+    body = {"text": "The council said that the bank had asked about sanctions.", "topics": ["sanctions"]}
+
+    def score(settings: Settings) -> float:
+        topics = create_app(settings).test_client().post("/classify", json=body).json["topics"]
+        return float(next(topic["score"] for topic in topics if topic["topic"] == "sanctions"))
+
+    assert score(Settings(prior="sanctions=0.01")) < score(Settings()) < score(Settings(prior="sanctions=0.5, ukraine_war=0.2"))
