@@ -1,0 +1,112 @@
+"""A page's lines: their places, their kinds, and the copy of an article printed twice taken out."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from models import cohesion
+from models.furniture import FURNITURE, MARGINALIA, MAX_HEADLINE_WORDS, Kind, ends_sentence, kind_of
+
+Span = tuple[int, int]
+
+MIN_WRAPPED = 30  # characters; shorter lines are not hard-wrapped prose
+MIN_ECHO_WORDS = 40
+ECHO_SHINGLE = 6  # words in a row that make a repeat
+ECHO_SHARE = 0.8
+ECHO_PROBE = 24  # characters that a repeat begins with, as its first copy does
+MAX_ECHOES = 8  # bounds the work on a page made to be slow
+
+
+@dataclass(slots=True)
+class Line:
+    """One line, or a paragraph wrapped over several: `start` and `end` are code points of the page."""
+
+    start: int
+    end: int
+    text: str
+    kind: Kind
+    n_words: int
+    follows_break: bool = False  # a request to the reader or a section heading stands right above
+    _paragraph: cohesion.Paragraph | None = None
+
+    @property
+    def paragraph(self) -> cohesion.Paragraph:
+        """The line with its content words, read once."""
+        if self._paragraph is None:
+            self._paragraph = cohesion.read(self.text)
+        return self._paragraph
+
+    @property
+    def is_prose(self) -> bool:
+        """Whether it is a paragraph of running text."""
+        return self.kind is Kind.PROSE
+
+    @property
+    def may_be_headline(self) -> bool:
+        """Whether it could head a story."""
+        return self.kind in (Kind.HEADLINE, Kind.LABEL) or (self.is_prose and self.n_words <= MAX_HEADLINE_WORDS)
+
+
+_LINE = re.compile(r"[^\n\r\x0b\x0c\x85\u2028\u2029]+")
+_WORD = re.compile(r"\w+")
+
+
+def read_lines(page: str) -> Iterator[Line]:
+    """The lines of a page that are not blank; a line that goes on in lower case on the next is one with it (hard wraps)."""
+    spans: list[Span] = []
+    for match in _LINE.finditer(page):
+        text = match[0].strip()
+        if not text:
+            continue
+        start = match.start() + match[0].index(text[0])
+        end = start + len(text)
+        if spans and text[0].islower() and start - spans[-1][1] <= 3 and _goes_on(page, spans[-1]):
+            spans[-1] = (spans[-1][0], end)
+        else:
+            spans.append((start, end))
+    for start, end in spans:
+        text = page[start:end]
+        yield Line(start, end, text, kind_of(text), len(text.split()))
+
+
+def _goes_on(page: str, span: Span) -> bool:
+    """Whether a line is long enough to be wrapped and does not close a sentence."""
+    return span[1] - span[0] >= MIN_WRAPPED and not ends_sentence(page[max(span[0], span[1] - 8) : span[1]])
+
+
+def drop_echoes(lines: list[Line]) -> None:
+    """Remove from `lines` the copy of an article that is printed twice, keeping the one in paragraphs.
+
+    A long line goes when its words stand elsewhere on the page too: as one line said again, or as the paragraphs that it
+    runs together. A paragraph that another merely quotes stays.
+    """
+    starts = Counter(line.text[:ECHO_PROBE] for line in lines)
+    suspects = [x for x in lines if x.n_words >= MIN_ECHO_WORDS and starts[x.text[:ECHO_PROBE]] > 1]
+    for line in sorted(suspects, key=lambda x: -x.n_words)[:MAX_ECHOES]:
+        own = _shingles(line)
+        others = [x for x in lines if x is not line and x.n_words >= ECHO_SHINGLE]
+        shared = [(x, own & _shingles(x)) for x in others]
+        parts = [x for x, common in shared if common]
+        covered = set().union(*(common for _, common in shared)) if parts else set()
+        is_repeated = any(len(common) >= ECHO_SHARE * len(own) and x.n_words <= 1.25 * line.n_words for x, common in shared)
+        if len(covered) >= ECHO_SHARE * len(own) and (len(parts) >= 2 or is_repeated):
+            lines.remove(line)
+
+
+def _shingles(line: Line) -> set[tuple[str, ...]]:
+    found = [word.lower() for word in _WORD.findall(line.text)]
+    return set(zip(*(found[offset:] for offset in range(ECHO_SHINGLE)), strict=False))
+
+
+def without_margins(lines: Sequence[Line]) -> list[Line]:
+    """The lines that are neither furniture nor dates and bylines, each knowing whether a break stood above it."""
+    kept: list[Line] = []
+    is_break = False
+    for line in lines:
+        if line.kind in FURNITURE or line.kind in MARGINALIA:
+            is_break |= line.kind in (Kind.PROMO, Kind.SECTION)
+        else:
+            line.follows_break, is_break = is_break, False
+            kept.append(line)
+    return kept
