@@ -1,4 +1,4 @@
-"""Margins to probabilities, and probabilities to cuts, on out-of-fold margins only."""
+"""Margins to probabilities, on out-of-fold margins only."""
 
 from dataclasses import dataclass
 
@@ -6,9 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from models.decisions import Cut
 from models.scorer import logistic
-from training.recipe import DecisionsRecipe
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -50,21 +48,3 @@ def fit_sigmoid(margins: Floats, truth: Bools, prior: float) -> Sigmoid:
         sample_weight=np.concatenate([weights * target, weights * (1 - target)]),
     )
     return Sigmoid(float(model.coef_[0, 0]), float(model.intercept_[0]))
-
-
-def choose_cut(scores: Floats, truth: Bools, recipe: DecisionsRecipe) -> Cut:
-    """The cut of a topic, from calibrated out-of-fold scores under the prior.
-
-    The threshold is the lowest score from which up the assigned texts reach the stated `precision`, but no lower than `chance`:
-    authored folds are nearly separable and promise that precision at scores where other people's texts do not keep it, so the
-    last text assigned must be as likely as that by itself (the cost-sensitive rule of Elkan 2001: at 0.75 a false alarm costs
-    as much as three misses). The review band begins at the chance `review`.
-    """
-    if not truth.any():
-        return Cut(recipe.chance, recipe.review)
-    weights = prior_weights(truth, recipe.prior)
-    order = np.argsort(-scores, kind="stable")
-    precision = np.cumsum((weights * truth)[order]) / np.cumsum(weights[order])
-    reached = np.flatnonzero(precision >= recipe.precision)
-    lowest = float(scores[order][reached[-1]]) if len(reached) else float(scores.max())
-    return Cut(max(lowest, recipe.chance), recipe.review)

@@ -45,8 +45,7 @@ def model_card(manifest: Mapping[str, Any]) -> str:
         f"{manifest['features']['kinds']} kinds of names; one linear support vector machine a topic, calibrated by a sigmoid "
         f"on held-out folds under a prior of {manifest['calibration']['prior']:.0%} a topic.",
         "",
-        f"A topic is assigned from the score at which held-out texts reach a precision of {rule['precision']:.0%} under that "
-        f"prior, and never below a chance of {rule['chance']:.0%}; it is for review from a chance of {rule['review']:.0%}.",
+        f"A topic is assigned from a chance of {rule['chance']:.0%} on, and for review from {rule['review']:.0%}.",
         "",
         "## Figures",
     ]

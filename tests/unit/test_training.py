@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from models.decisions import Cut
 from models.errors import CorpusError
 from models.topics import Topic
-from training.calibrate import Sigmoid, choose_cut, fit_sigmoid, prior_weights
+from training.calibrate import Sigmoid, fit_sigmoid, prior_weights
 from training.corpus import Segment
 from training.evaluate import calibration_error, figures, macro_f1
 from training.features import analyse, background_frequencies, build_vocabulary
@@ -47,20 +46,6 @@ def test_the_sigmoid_learns_the_probability_under_the_prior() -> None:
     assert found.offset == pytest.approx(-1, abs=0.05)
     assert prior_weights(truth, 0.1)[truth].sum() / len(truth) == pytest.approx(0.1)
     assert fit_sigmoid(margins, np.ones(40_000, bool), 0.1) == Sigmoid(1.0, 0.0)
-
-
-def test_the_threshold_keeps_the_stated_precision_and_chance() -> None:
-    """Assigned texts reach the precision that was stated, under the prior, and none is less likely than the stated chance."""
-    truth = np.concatenate([np.ones(100, bool), np.zeros(1000, bool)])
-    clean = np.concatenate([np.linspace(0.3, 0.99, 100), np.full(1000, 0.01)])
-    assert choose_cut(clean, truth, RECIPE.decisions) == Cut(RECIPE.decisions.chance, RECIPE.decisions.review)
-    noisy = clean.copy()
-    noisy[100:130] = 0.85  # false texts that score high
-    cut = choose_cut(noisy, truth, RECIPE.decisions)
-    assert cut.threshold > 0.85
-    said = noisy >= cut.threshold
-    weights = prior_weights(truth, RECIPE.decisions.prior)
-    assert (weights * (said & truth)).sum() / (weights * said).sum() >= RECIPE.decisions.precision
 
 
 def test_background_words_count_in_the_norm() -> None:
