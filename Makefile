@@ -54,7 +54,7 @@ test-containers: ## build the image and run it; root on a Debian machine, else s
 docs: $(VENV)/.test ## renew the parts of the README that come from the program
 	$(BIN)/python -m docs.refresh
 
-UV_COMPILE = uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+UV_COMPILE = uv pip compile -q --universal --python-version 3.11 --generate-hashes \
              --no-header --no-annotate --fork-strategy fewest pyproject.toml --group build
 lock: ## renew the lock files; needs uv. The rooms' locks agree because each is bound by the tests' lock
 	$(UV_COMPILE) --extra bulk --extra train --extra dev -o tests/requirements.txt
