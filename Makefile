@@ -1,7 +1,7 @@
 # `make serve` and `make test` do all set-up on a fresh machine with Python 3.11 or newer.
 PYTHON ?= python3
 VENV   ?= .venv
-BIND   ?= 127.0.0.1:8000
+BIND   ?=             # make serve BIND=127.0.0.1:9000; else WIRETAG_BIND, else 127.0.0.1:8000
 MEASURE ?=            # make train MEASURE="open_set=news.jsonl": figures for the model card
 BIN     = $(VENV)/bin
 PIP     = $(BIN)/python -m pip --disable-pip-version-check install --quiet
@@ -30,8 +30,8 @@ $(VENV)/.train: $(BIN)/python training/requirements.txt pyproject.toml
 $(VENV)/.test: $(BIN)/python tests/requirements.txt pyproject.toml
 	$(call install_locked,tests/requirements.txt)
 
-serve: $(VENV)/.serve ## the service on $(BIND)
-	$(BIN)/wiretag serve --bind $(BIND)
+serve: $(VENV)/.serve ## the service
+	$(BIN)/wiretag serve $(if $(strip $(BIND)),--bind $(BIND))
 
 train: $(VENV)/.train ## rebuild the released model from training/corpus/
 	$(BIN)/python -m training.cohesion

@@ -3,6 +3,7 @@
 A part stands between `<!-- NAME -->` and `<!-- /NAME -->`.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -11,10 +12,12 @@ from click.testing import CliRunner
 
 from models.cli import wiretag
 from models.registry import Registry
+from models.text import tokens
 from models.topics import load_topics
 from service.settings import Settings
 from training.card import figure_lines
 from training.corpus import CORPUS_DIR, balance, read_segments
+from training.features import load_kinds
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -29,7 +32,7 @@ def settings() -> str:
     """The table of settings."""
     rows = ["| variable | default | what it is |", "|---|---|---|"]
     for each in fields(Settings):
-        default = "" if each.default is None else f"`{each.default}`"
+        default = f"`{each.default}`" if each.default not in (None, "") else ""
         rows.append(f"| `WIRETAG_{each.name.upper()}` | {default} | {each.metadata['doc']} |")
     return "\n".join(rows)
 
@@ -50,11 +53,22 @@ TITLES = {
 }
 
 
+NEAR = re.compile(
+    "sanction|embargo|tariff|korea|russia|moscow|kremlin|ukrain|africa|journalist|reporter|newspaper|broadcaster|editor|media|"
+    r"press\b|ambassador|diplomat",
+    re.IGNORECASE,
+)
+
+
 def counts() -> str:
     """What the labelled corpus holds."""
-    held = balance(read_segments([CORPUS_DIR], [topic.id for topic in load_topics()]))
+    segments = read_segments([CORPUS_DIR], [topic.id for topic in load_topics()])
+    held, kinds = balance(segments), set(load_kinds())
     rows = ["| segments | with |", "|---|---|", *(f"| {n:,} | `{topic}` |" for topic, n in held.topics.items())]
     rows += [f"| {held.several:,} | several topics |", f"| {held.none:,} | none |"]
+    quiet = [segment.full_text for segment in segments if not segment.topics]
+    near = sum(bool(NEAR.search(text) or kinds & set(tokens(text))) for text in quiet)
+    rows += [f"| {near:,} | none, though they use words of a topic or name an African state or a Ukrainian place |"]
     return f"{held.segments:,} segments of {held.groups:,} stories, {held.words:,} words.\n\n" + "\n".join(rows)
 
 

@@ -28,8 +28,11 @@ class _Rooms(click.Group):
         try:
             return super().invoke(ctx)
         except WiretagError as error:
-            click.echo(f"wiretag: {one_line(str(error))}", err=True)
-            raise SystemExit(1) from None
+            message = str(error)
+        except ModuleNotFoundError as error:
+            message = f"this command needs {error.name}; install it with `pip install 'wiretag[train]'` or `make train`"
+        click.echo(f"wiretag: {one_line(message)}", err=True)
+        raise SystemExit(1) from None
 
 
 def one_line(message: str) -> str:

@@ -9,6 +9,9 @@ from models.errors import InputError
 
 _FILE = click.Path(path_type=Path)
 _FORMS = click.Choice(["text", "page", "html"])
+_model = click.option(
+    "--model", type=_FILE, envvar="WIRETAG_MODEL", help="Release folder or registry. Default: the shipped model."
+)
 
 
 @click.command()
@@ -36,12 +39,7 @@ def serve(bind: str | None, workers: int | None, threads: int | None, model: Pat
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True), default="-")
 @click.option("--as", "form", type=_FORMS, help="What FILE holds. Default: html for .html files, else page.")
-@click.option(
-    "--model",
-    type=_FILE,
-    envvar="WIRETAG_MODEL",
-    help="Release folder or registry. Default: the shipped model.",
-)
+@_model
 @click.option("--explain", is_flag=True, help="Show the words that decided.")
 @click.option("--json", "as_json", is_flag=True, help="Print the wire form.")
 def classify(file: Path, form: str | None, model: Path | None, explain: bool, as_json: bool) -> None:
@@ -75,12 +73,7 @@ def classify(file: Path, form: str | None, model: Path | None, explain: bool, as
 @click.argument("inputs", type=_FILE, nargs=-1, required=True)
 @click.option("-o", "--output", type=_FILE, required=True, help="Results: a .jsonl or .parquet file.")
 @click.option("--as", "form", type=_FORMS, help="What a row's text is. Default: text; html for .html files.")
-@click.option(
-    "--model",
-    type=_FILE,
-    envvar="WIRETAG_MODEL",
-    help="Release folder or registry. Default: the shipped model.",
-)
+@_model
 def tag(inputs: tuple[Path, ...], output: Path, form: str | None, model: Path | None) -> None:
     """Tag whole files: JSONL, CSV, TSV or Parquet rows, text and HTML files, or folders of them.
 

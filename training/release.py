@@ -5,7 +5,7 @@ import io
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from models.release import Release, selftest_file, weights_files, write_release
 from models.scorer import Scorer
 from models.topics import Topic
 from training.card import model_card
-from training.corpus import Balance, Segment, balance, read_segments
+from training.corpus import Segment, balance, read_segments
 from training.evaluate import by_length, evaluate
 from training.evaluate_pages import evaluate_pages, holds_pages, read_pages
 from training.fit import fit, sklearn_pipeline
@@ -98,7 +98,7 @@ def make_release(
         "recipe": recipe.as_dict(),
         "code": {"wiretag": version("wiretag"), "python": platform.python_version()}
         | {library: version(library) for library in LIBRARIES},
-        "corpus": {"sha256": corpus_digest(segments), **_counts(balance(segments))},
+        "corpus": {"sha256": corpus_digest(segments), **asdict(balance(segments))},
         "evaluation": evaluation,
     }
     files["MODEL_CARD.md"] = model_card(manifest).encode()
@@ -123,10 +123,6 @@ def _version(recipe: Recipe, files: Mapping[str, bytes], cuts: Mapping[str, Any]
     for name in sorted(files):
         digest.update(name.encode() + hashlib.sha256(files[name]).digest())
     return f"{recipe.edition}-{digest.hexdigest()[:8]}"
-
-
-def _counts(counts: Balance) -> dict[str, Any]:
-    return {field: getattr(counts, field) for field in Balance.__dataclass_fields__}
 
 
 def _examples(segments: Sequence[Segment], topics: Sequence[Topic]) -> list[str]:

@@ -218,3 +218,14 @@ def test_the_shipped_models_are_sound(runner: CliRunner) -> None:
     done = _run(runner, "models", "verify")
     assert done.exit_code == 0, done.output
     assert all(line.endswith(": sound") for line in done.output.splitlines())
+
+
+def test_training_without_its_libraries_says_what_to_install(runner: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After `make serve` alone, `wiretag train` names the remedy instead of a traceback."""
+    for name in [name for name in sys.modules if name.split(".")[0] in {"training", "sklearn", "joblib"}]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "joblib", None)
+    done = _run(runner, "train", "--corpus", "nowhere.jsonl")
+    assert done.exit_code == 1
+    assert "this command needs joblib" in done.stderr
+    assert "wiretag[train]" in done.stderr
