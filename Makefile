@@ -34,7 +34,7 @@ serve: $(VENV)/.serve ## the service
 	$(BIN)/wiretag serve $(if $(strip $(BIND)),--bind $(BIND))
 
 train: $(VENV)/.train ## rebuild the released model from training/corpus/
-	$(BIN)/python -m training.cohesion
+	$(BIN)/python -m training.cutting
 	$(BIN)/wiretag train $(foreach pair,$(MEASURE),--measure $(pair))
 
 test: $(VENV)/.test ## the whole test suite

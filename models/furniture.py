@@ -24,6 +24,7 @@ class Kind(Enum):
     DATE = "date"
     CREDIT = "credit"  # a source and its age on one line
     BYLINE = "byline"
+    CAPTION = "caption"  # what stands under a picture or a film: part of the article, never its headline
     LABEL = "label"  # one to three words with nothing to say by themselves
     HEADLINE = "headline"
     PROSE = "prose"
@@ -66,7 +67,7 @@ _BYLINE = re.compile(
 _BYLINE_ANY_CASE = re.compile(r"by [^.!?]{2,60}", re.IGNORECASE)
 _MENU_SPLIT = re.compile(r"\s+[|·•»›>/]\s+|\t+|\s{3,}|\s*\|\s*")
 _CREDIT_SPLIT = re.compile(r"\s+[|·•–—-]\s+|\s*[|·•]\s*|,\s+")
-_SENTENCE_END = re.compile(r"""[.!?…。！？]['"’”»)\]]*$""")
+_SENTENCE_END = re.compile(r"""[.!?…。！？]['"’”»)\]]*(?: [^\w\s]*\d*[^\w\s]*)?$""")  # an end mark ("-30-") may follow
 _TRIM = " \t.…:»›→>►▶«‹←"
 
 

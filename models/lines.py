@@ -5,11 +5,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from models import cohesion
-from models.furniture import FURNITURE, MARGINALIA, MAX_HEADLINE_WORDS, Kind, ends_sentence, kind_of
+from models.furniture import FURNITURE, MARGINALIA, MAX_HEADLINE_WORDS, Kind, ends_sentence, is_date, kind_of
 
 Span = tuple[int, int]
 
+MAX_GAP = 4  # characters between the lines of a wrapped paragraph: two line breaks
 MIN_WRAPPED = 30  # characters; shorter lines are not hard-wrapped prose
 MIN_ECHO_WORDS = 40
 ECHO_SHINGLE = 6  # words in a row that make a repeat
@@ -28,14 +28,6 @@ class Line:
     kind: Kind
     n_words: int
     follows_break: bool = False  # a request to the reader or a section heading stands right above
-    _paragraph: cohesion.Paragraph | None = None
-
-    @property
-    def paragraph(self) -> cohesion.Paragraph:
-        """The line with its content words, read once."""
-        if self._paragraph is None:
-            self._paragraph = cohesion.read(self.text)
-        return self._paragraph
 
     @property
     def is_prose(self) -> bool:
@@ -43,13 +35,20 @@ class Line:
         return self.kind is Kind.PROSE
 
     @property
+    def is_open(self) -> bool:
+        """Whether it lacks a full stop, as headlines do."""
+        return self.kind in (Kind.HEADLINE, Kind.LABEL)
+
+    @property
     def may_be_headline(self) -> bool:
         """Whether it could head a story."""
-        return self.kind in (Kind.HEADLINE, Kind.LABEL) or (self.is_prose and self.n_words <= MAX_HEADLINE_WORDS)
+        return self.is_open or (self.is_prose and self.n_words <= MAX_HEADLINE_WORDS)
 
 
 _LINE = re.compile(r"[^\n\r\x0b\x0c\x85\u2028\u2029]+")
 _WORD = re.compile(r"\w+")
+_ABBREVIATION = re.compile(r"\b[A-Z]\.$")
+_HANGING = re.compile(r"\b(?:the|of|and|to|an?|in|for|with|by|on|at|from|or|that|its|his|her|their|as|is|are|was|were|will|has|have|had|which|who)$")
 
 
 def read_lines(page: str) -> Iterator[Line]:
@@ -61,7 +60,7 @@ def read_lines(page: str) -> Iterator[Line]:
             continue
         start = match.start() + match[0].index(text[0])
         end = start + len(text)
-        if spans and text[0].islower() and start - spans[-1][1] <= 3 and _goes_on(page, spans[-1]):
+        if spans and start - spans[-1][1] <= MAX_GAP and _goes_on(page, spans[-1], text):
             spans[-1] = (spans[-1][0], end)
         else:
             spans.append((start, end))
@@ -70,9 +69,14 @@ def read_lines(page: str) -> Iterator[Line]:
         yield Line(start, end, text, kind_of(text), len(text.split()))
 
 
-def _goes_on(page: str, span: Span) -> bool:
-    """Whether a line is long enough to be wrapped and does not close a sentence."""
-    return span[1] - span[0] >= MIN_WRAPPED and not ends_sentence(page[max(span[0], span[1] - 8) : span[1]])
+def _goes_on(page: str, span: Span, following: str) -> bool:
+    """Whether a line is long enough to be wrapped, does not close a sentence, and the next reads on from it."""
+    if span[1] - span[0] < MIN_WRAPPED:
+        return False
+    tail = page[max(span[0], span[1] - MIN_WRAPPED) : span[1]]
+    if following[0].islower():
+        return (not ends_sentence(tail) or _ABBREVIATION.search(tail) is not None) and not is_date(following)
+    return _HANGING.search(tail) is not None and following[0].isalnum()
 
 
 def drop_echoes(lines: list[Line]) -> None:

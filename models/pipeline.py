@@ -11,7 +11,7 @@ from models.errors import InputError
 from models.html import html_text
 from models.release import Release
 from models.scorer import Scored
-from models.segmenter import Role, Segment, segment
+from models.segmenter import Role, Segment
 from models.text import HEADLINE_WEIGHT
 
 MAX_EVIDENCE = 20  # occurrences listed a topic; the rest is summed in `omitted`
@@ -93,7 +93,7 @@ def check_options(release: Release, options: Options) -> None:
 
 def _classify_page(release: Release, page: str, options: Options) -> Json:
     """Topics of the main segment at the top, those of the others beside them, and every segment with its own."""
-    segments = segment(page)
+    segments = release.segmenter.segment(page)
     tagged = [(found, _tag(release, _parts(found, page), options)) for found in segments]
     main = next((tags for found, tags in tagged if found.role is Role.MAIN), None)
     warnings = [] if main is not None else ["no_main_segment"]

@@ -5,6 +5,7 @@
     pairs.npy         int32 (n_pairs, 2): the word pairs that are features
     kinds.npy         int32 (n_words,): the kind of every word, or -1
     idf.npy coef.npy bias.npy   float32
+    stems.txt vectors.npy rarities.npy cutting.json   the segmenter; see `models.cutting`
     selftest.jsonl    texts with their expected scores, checked at every load
     MODEL_CARD.md     for people
 
@@ -25,16 +26,19 @@ from typing import Any
 
 import numpy as np
 
+from models.cutting import FILES as SEGMENTER_FILES
+from models.cutting import read_segmenter
 from models.decisions import Cut
 from models.errors import ReleaseError, TopicsError
 from models.scorer import Scorer, Weights
+from models.segmenter import Segmenter
 from models.topics import Topic, parse_topics
 
-FORMAT = 1  # 1: words, pairs and kinds, float32 arrays, calibration folded into coef and bias
+FORMAT = 2  # 2: words, pairs and kinds, float32 arrays, calibration folded into coef and bias; the segmenter beside them
 SELFTEST_TOLERANCE = 1e-9
 ARRAYS = ("pairs", "kinds", "idf", "coef", "bias")
 INTEGERS = frozenset({"pairs", "kinds"})
-DATA_FILES = ("words.txt", *(f"{name}.npy" for name in ARRAYS), "selftest.jsonl")
+DATA_FILES = ("words.txt", *(f"{name}.npy" for name in ARRAYS), *SEGMENTER_FILES, "selftest.jsonl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,7 @@ class Release:
     topics: tuple[Topic, ...]
     cuts: tuple[Cut, ...]
     scorer: Scorer
+    segmenter: Segmenter
     manifest: Mapping[str, Any]
 
 
@@ -59,7 +64,7 @@ def load_release(folder: Path) -> Release:
         topics = parse_topics(manifest["topics"], str(folder / "manifest.json"))
         cuts = tuple(Cut(float(manifest["cuts"][t.id]["threshold"]), float(manifest["cuts"][t.id]["review"])) for t in topics)
         weights = _weights(files, len(topics))
-        release = Release(str(manifest["version"]), topics, cuts, Scorer(weights), manifest)
+        release = Release(str(manifest["version"]), topics, cuts, Scorer(weights), read_segmenter(files), manifest)
     except (KeyError, TypeError, ValueError, TopicsError) as error:
         raise ReleaseError(f"{folder}: not a usable model ({type(error).__name__}: {error}); restore the folder") from None
     _selftest(release, files["selftest.jsonl"], folder)

@@ -29,6 +29,8 @@ class ModelRecipe:
     """The linear model."""
 
     inverse_regularisation: float
+    bags: int
+    bag_share: float
     long: int
     beginning: int
 

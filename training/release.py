@@ -12,6 +12,7 @@ from typing import Any
 
 import joblib
 
+from models.cutting import read_segmenter, shipped_files
 from models.pipeline import Json
 from models.release import Release, selftest_file, weights_files, write_release
 from models.scorer import Scorer
@@ -75,12 +76,13 @@ def make_release(
     """
     fitted = fit(segments, topics, recipe)
     scorer = Scorer(fitted.weights)
-    files = weights_files(fitted.weights)
+    cutting = shipped_files()
+    files = weights_files(fitted.weights) | cutting
     files["selftest.jsonl"] = selftest_file(scorer, [*_ODD_TEXTS, *_examples(segments, topics)])
     cuts = {t.id: {"threshold": cut.threshold, "review": cut.review} for t, cut in zip(topics, fitted.cuts, strict=True)}
     name = _version(recipe, files, cuts, topics)
     evaluation: dict[str, Any] = {"held_out_folds": fitted.figures}
-    release = Release(name, tuple(topics), fitted.cuts, scorer, {})
+    release = Release(name, tuple(topics), fitted.cuts, scorer, read_segmenter(cutting), {})
     for set_name, yardstick in (measured_on or {}).items():
         evaluation[set_name] = {"sha256": yardstick.sha256, **measure(release, yardstick)}
     manifest = {

@@ -1,0 +1,72 @@
+"""The files in which a segmenter lies, in a release and beside this module.
+
+    stems.txt      one stem a line
+    vectors.npy    float16 (n_stems, n_latent)
+    rarities.npy   float32 (n_stems,)
+    cutting.json   stems that say nothing, and the weights and biases of the two scorers by cue
+"""
+
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.cohesion import OPENING_CUES, STRANGER_CUES, Linear, Vocabulary
+from models.segmenter import Segmenter
+
+SHIPPED = Path(__file__).with_name("cutting")
+FILES = ("stems.txt", "vectors.npy", "rarities.npy", "cutting.json")
+
+
+def segmenter_files(segmenter: Segmenter) -> dict[str, bytes]:
+    """The files of a segmenter, by name."""
+    rows = segmenter.vocabulary.rows
+    stems = sorted((stem for stem, row in rows.items() if row >= 0), key=rows.__getitem__)
+    stored = {
+        "neutral": sorted(stem for stem, row in rows.items() if row < 0),
+        "strangers": _as_dict(segmenter.strangers, STRANGER_CUES),
+        "openings": _as_dict(segmenter.openings, OPENING_CUES),
+    }
+    return {
+        "stems.txt": "".join(f"{stem}\n" for stem in stems).encode(),
+        "vectors.npy": _array_file(segmenter.vocabulary.vectors.astype(np.float16)),
+        "rarities.npy": _array_file(segmenter.vocabulary.rarities),
+        "cutting.json": (json.dumps(stored, ensure_ascii=False, indent=1) + "\n").encode(),
+    }
+
+
+def read_segmenter(files: Mapping[str, bytes]) -> Segmenter:
+    """The segmenter of files. Raises `ValueError`, `KeyError` or `TypeError` for files that are none."""
+    stems = files["stems.txt"].decode().split("\n")[:-1]
+    vectors = np.load(io.BytesIO(files["vectors.npy"]), allow_pickle=False)
+    rarities = np.load(io.BytesIO(files["rarities.npy"]), allow_pickle=False)
+    if vectors.ndim != 2 or len(vectors) != len(stems) or rarities.shape != (len(stems),) or len(set(stems)) != len(stems):  # noqa: PLR2004
+        raise ValueError(f"{len(stems)} stems, vectors {vectors.shape}, rarities {rarities.shape}")
+    if not (np.isfinite(vectors).all() and np.isfinite(rarities).all()):
+        raise ValueError("vectors.npy or rarities.npy holds a value that is no number")
+    stored = json.loads(files["cutting.json"])
+    rows = dict.fromkeys(stored["neutral"], -1) | {stem: row for row, stem in enumerate(stems)}
+    vocabulary = Vocabulary(rows, vectors.astype(np.float32), rarities.astype(np.float32))
+    return Segmenter(vocabulary, _linear(stored["strangers"], STRANGER_CUES), _linear(stored["openings"], OPENING_CUES))
+
+
+def shipped_files(folder: Path = SHIPPED) -> dict[str, bytes]:
+    """The files of the segmenter that lies beside the program, for a new release."""
+    return {name: (folder / name).read_bytes() for name in FILES}
+
+
+def _as_dict(linear: Linear, cues: tuple[str, ...]) -> dict[str, Any]:
+    return {"bias": linear.bias, "weights": dict(zip(cues, linear.weights.tolist(), strict=True))}
+
+
+def _linear(stored: Mapping[str, Any], cues: tuple[str, ...]) -> Linear:
+    return Linear(np.array([float(stored["weights"][cue]) for cue in cues]), float(stored["bias"]))
+
+
+def _array_file(array: np.ndarray[Any, Any]) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, np.ascontiguousarray(array), allow_pickle=False)
+    return buffer.getvalue()
