@@ -5,8 +5,9 @@ Wording rules are data (`furniture.toml`, with examples); the rest is told by sh
 
 import re
 import tomllib
+from dataclasses import dataclass
 from enum import Enum
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 RULES_PATH = Path(__file__).with_name("furniture.toml")
@@ -34,6 +35,8 @@ FURNITURE = frozenset({Kind.WIDGET, Kind.SECTION, Kind.PROMO, Kind.LINK, Kind.LE
 MARGINALIA = frozenset({Kind.DATE, Kind.CREDIT, Kind.BYLINE})
 MAX_FURNITURE = 260  # characters; longer lines are never furniture, and patterns never run on long text
 MAX_HEADLINE_WORDS = 28
+END = 16  # characters in which a line's last sentence ends
+MANY_WORDS = 12  # a longer line is furniture only if it holds one of the words that say so
 MAX_BYLINE_WORDS = 12
 MAX_LABEL_WORDS = 3
 MAX_LABEL = 40  # characters
@@ -68,18 +71,28 @@ _BYLINE_ANY_CASE = re.compile(r"by [^.!?]{2,60}", re.IGNORECASE)
 _MENU_SPLIT = re.compile(r"\s+[|·•»›>/]\s+|\t+|\s{3,}|\s*\|\s*")
 _CREDIT_SPLIT = re.compile(r"\s+[|·•–—-]\s+|\s*[|·•]\s*|,\s+")
 _SENTENCE_END = re.compile(r"""[.!?…。！？]['"’”»)\]]*(?: [^\w\s]*\d*[^\w\s]*)?$""")  # an end mark ("-30-") may follow
+_WORDS = re.compile(r"\w+").findall
 _TRIM = " \t.…:»›→>►▶«‹←"
 
 
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """The rules of a file: one pattern a kind, in its order, and the words without which a long line is no furniture."""
+
+    patterns: tuple[tuple[Kind, re.Pattern[str]], ...]
+    words: frozenset[str]
+
+
 @cache
-def _rules() -> tuple[tuple[Kind, re.Pattern[str]], ...]:
-    """One pattern a kind, in the order of the file."""
+def _rules() -> _Rules:
     joined: dict[str, list[str]] = {}
-    for rule in tomllib.loads(RULES_PATH.read_text(encoding="utf-8"))["rule"]:
+    stored = tomllib.loads(RULES_PATH.read_text(encoding="utf-8"))
+    for rule in stored["rule"]:
         joined.setdefault(rule["kind"], []).append(rule["pattern"])
-    return tuple(
+    patterns = (
         (Kind(kind), re.compile("|".join(f"(?:{p})" for p in patterns), re.IGNORECASE)) for kind, patterns in joined.items()
     )
+    return _Rules(tuple(patterns), frozenset(stored["words_of_long_lines"].split()))
 
 
 def kind_of(line: str) -> Kind:
@@ -87,13 +100,22 @@ def kind_of(line: str) -> Kind:
     line = line.strip()
     if len(line) > MAX_FURNITURE:
         return Kind.PROSE
+    if line.count(" ") < MANY_WORDS:
+        return _short_kind(line)
+    if not _rules().words.isdisjoint(_WORDS(line.lower())) and (kind := _worded_kind(line)):
+        return kind
+    return Kind.DATE if is_date(line) else _shaped_kind(line)
+
+
+@lru_cache(maxsize=4096)  # furniture repeats all over a site
+def _short_kind(line: str) -> Kind:
     return _worded_kind(line) or _shaped_kind(line)
 
 
 def _worded_kind(line: str) -> Kind | None:
     """The kind that a line's wording gives away."""
     bare = line.strip(_TRIM)
-    for kind, pattern in _rules():
+    for kind, pattern in _rules().patterns:
         if pattern.fullmatch(bare):
             return kind
     if is_date(line):
@@ -109,7 +131,7 @@ def _shaped_kind(line: str) -> Kind:
     if _is_menu(line):
         return Kind.MENU
     n_words = len(line.split())
-    if _SENTENCE_END.search(line) and n_words > MAX_LABEL_WORDS:
+    if n_words > MAX_LABEL_WORDS and ends_sentence(line):
         return Kind.PROSE
     if not any(char.isalnum() for char in line):
         return Kind.WIDGET
@@ -134,7 +156,7 @@ def split_credit(line: str) -> tuple[str, str] | None:
     if len(parts) != 2 or not all(parts):
         return None
     for source, age in (parts, parts[::-1]):
-        if is_date(age) and not is_date(source) and len(source.split()) <= 6 and not _SENTENCE_END.search(source):
+        if is_date(age) and not is_date(source) and len(source.split()) <= 6 and not ends_sentence(source):
             return source, age
     return None
 
@@ -147,4 +169,4 @@ def _is_menu(line: str) -> bool:
 
 def ends_sentence(line: str) -> bool:
     """Whether a line closes with the end of a sentence."""
-    return bool(_SENTENCE_END.search(line.rstrip()))
+    return _SENTENCE_END.search(line.rstrip()[-END:]) is not None

@@ -1,6 +1,5 @@
 """Labelled segments to a model: folds, calibration, cuts, weights."""
 
-import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -128,28 +127,13 @@ def _fit_linear(segments: Sequence[Segment], ids: Sequence[str], recipe: Recipe)
     texts = [*segments, *beginnings(segments, recipe.model)]
     features = vocabulary.vectorizer().transform(_texts(texts))
     truth = _truth(texts, ids)
-    names = {group: number for number, group in enumerate(sorted({text.group for text in texts}))}
-    groups = np.array([names[text.group] for text in texts])
-    fitted = [_averaged(features, truth[:, topic], groups, recipe.model) for topic in range(len(ids))]
-    return _Linear(vocabulary, np.column_stack([coef for coef, _ in fitted]), np.array([bias for _, bias in fitted]))
-
-
-def _averaged(features: Any, truth: Bools, groups: NDArray[np.int64], recipe: ModelRecipe) -> tuple[Floats, float]:
-    """Weights and bias of one topic: the mean of machines fitted on random parts of the stories with it and without it.
-
-    The mean of linear models is one, and leans less on single stories (subagging: Bühlmann & Yu 2002).
-    """
-    rng = np.random.default_rng(SEED)
-    with_topic = np.unique(groups[truth])
-    without = np.setdiff1d(groups, with_topic)
-    coef, bias = np.zeros(features.shape[1]), 0.0
-    for _ in range(recipe.bags):
-        chosen = [rng.choice(part, math.ceil(len(part) * recipe.bag_share), replace=False) for part in (with_topic, without)]
-        rows = np.flatnonzero(np.isin(groups, np.concatenate(chosen)))
-        machine = LinearSVC(C=recipe.inverse_regularisation, random_state=0).fit(features[rows], truth[rows])
-        coef += machine.coef_[0] / recipe.bags
-        bias += float(machine.intercept_[0]) / recipe.bags
-    return coef, bias
+    coef, bias = [], []
+    for topic in range(len(ids)):
+        model = LinearSVC(C=recipe.model.inverse_regularisation, random_state=0)
+        model.fit(features, truth[:, topic])
+        coef.append(model.coef_[0])
+        bias.append(model.intercept_[0])
+    return _Linear(vocabulary, np.column_stack(coef), np.array(bias))
 
 
 def _calibrated(linear: _Linear, sigmoids: Sequence[Sigmoid]) -> Weights:

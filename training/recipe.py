@@ -29,8 +29,6 @@ class ModelRecipe:
     """The linear model."""
 
     inverse_regularisation: float
-    bags: int
-    bag_share: float
     long: int
     beginning: int
 
