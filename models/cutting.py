@@ -23,17 +23,16 @@ FILES = ("stems.txt", "vectors.npy", "rarities.npy", "cutting.json")
 
 def segmenter_files(segmenter: Segmenter) -> dict[str, bytes]:
     """The files of a segmenter, by name."""
-    rows = segmenter.vocabulary.rows
-    stems = sorted((stem for stem, row in rows.items() if row >= 0), key=rows.__getitem__)
+    vocabulary = segmenter.vocabulary
     stored = {
-        "neutral": sorted(stem for stem, row in rows.items() if row < 0),
+        "silent": vocabulary.silent,
         "strangers": _as_dict(segmenter.strangers, STRANGER_CUES),
         "openings": _as_dict(segmenter.openings, OPENING_CUES),
     }
     return {
-        "stems.txt": "".join(f"{stem}\n" for stem in stems).encode(),
-        "vectors.npy": _array_file(segmenter.vocabulary.vectors.astype(np.float16)),
-        "rarities.npy": _array_file(segmenter.vocabulary.rarities),
+        "stems.txt": "".join(f"{stem}\n" for stem in vocabulary.stems).encode(),
+        "vectors.npy": _array_file(vocabulary.vectors.astype(np.float16)),
+        "rarities.npy": _array_file(vocabulary.rarities),
         "cutting.json": (json.dumps(stored, ensure_ascii=False, indent=1) + "\n").encode(),
     }
 
@@ -48,8 +47,7 @@ def read_segmenter(files: Mapping[str, bytes]) -> Segmenter:
     if not (np.isfinite(vectors).all() and np.isfinite(rarities).all()):
         raise ValueError("vectors.npy or rarities.npy holds a value that is no number")
     stored = json.loads(files["cutting.json"])
-    rows = dict.fromkeys(stored["neutral"], -1) | {stem: row for row, stem in enumerate(stems)}
-    vocabulary = Vocabulary(rows, vectors.astype(np.float32), rarities.astype(np.float32))
+    vocabulary = Vocabulary(stems, list(stored["silent"]), vectors.astype(np.float32), rarities.astype(np.float32))
     return Segmenter(vocabulary, _linear(stored["strangers"], STRANGER_CUES), _linear(stored["openings"], OPENING_CUES))
 
 

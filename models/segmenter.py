@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.cards import Card, find_cards
-from models.cohesion import Linear, Reading, Vocabulary, opening_cues, share, stranger_cues
+from models.cohesion import Linear, Reading, Vocabulary, opening_cues, stranger_cues
 from models.furniture import Kind
 from models.lines import Line, Span, drop_echoes, read_lines, without_margins
 
@@ -178,7 +178,7 @@ def _article_start(content: Sequence[Line], reading: Reading, first_prose: int) 
         is_near = first_prose - index < LIST
         if content[index].kind is Kind.LABEL and not is_near:
             break
-        if not is_near and share(reading, (index, index + 1), (first_prose, min(first_prose + 2 * LIST, len(content)))) < OF_STORY:
+        if not is_near and reading.share(index, index + 1, first_prose, min(first_prose + 2 * LIST, len(content))) < OF_STORY:
             break
         if content[index].kind is Kind.HEADLINE:
             start = index

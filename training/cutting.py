@@ -17,9 +17,10 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from models.cohesion import Linear, Reading, Vocabulary, opening_cues, stems, stranger_cues
+from models.cohesion import Linear, Reading, Vocabulary, opening_cues, stranger_cues
 from models.cutting import SHIPPED, segmenter_files
 from models.lines import Line, read_lines, without_margins
+from models.reading import stems
 from models.segmenter import MAX_TEASER_WORDS, Segmenter, teasers_start
 from models.topics import load_topics
 from training.corpus import CORPUS_DIR, Segment, read_segments
@@ -66,8 +67,8 @@ def fit_segmenter(segments: Sequence[Segment]) -> tuple[Segmenter, dict[str, flo
 
 def fit_vocabulary(segments: Sequence[Segment]) -> Vocabulary:
     """Latent vectors and rarities of the stems of stories."""
-    neutral = {stem for word in NEUTRAL_WORDS for stem in stems(word)}
-    counter = CountVectorizer(analyzer=lambda text: [s for s in stems(text) if s not in neutral], min_df=MIN_STORIES)
+    silent = {stem for word in NEUTRAL_WORDS for stem in stems(word)}
+    counter = CountVectorizer(analyzer=lambda text: [s for s in stems(text) if s not in silent], min_df=MIN_STORIES)
     counts = counter.fit_transform([segment.full_text for segment in segments]).astype(np.float64)
     n_stories = np.bincount(counts.indices, minlength=counts.shape[1])
     rarities = np.log(counts.shape[0] / n_stories)
@@ -77,9 +78,8 @@ def fit_vocabulary(segments: Sequence[Segment]) -> Vocabulary:
     weighted = weighted.multiply(1 / norms[:, None]).tocsr()
     found = TruncatedSVD(N_LATENT, random_state=SEED).fit(weighted)
     vectors = found.components_.T * rarities[:, None] / np.sqrt(found.singular_values_)
-    names = counter.get_feature_names_out().tolist()
-    rows = {name: row for row, name in enumerate(names)} | dict.fromkeys(sorted(neutral), -1)
-    return Vocabulary(rows, vectors.astype(np.float16).astype(np.float32), rarities.astype(np.float32))  # as they are stored
+    stored = vectors.astype(np.float16).astype(np.float32)  # as they will be read
+    return Vocabulary(counter.get_feature_names_out().tolist(), sorted(silent), stored, rarities.astype(np.float32))
 
 
 def _read(composed: Sequence[ComposedPage], vocabulary: Vocabulary) -> list[_Page]:

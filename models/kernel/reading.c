@@ -1,0 +1,490 @@
+/* Lines of a page as stems and vectors, and the cues that compare them. `models/reading.py` is the definition: the same
+ * numbers from numpy, and the oracle of the tests. */
+#include "kernel.h"
+#include "lexicon.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { STEM = 6, MIN_STEM = 3, N_HEAD = 4, NEAR = 2, AROUND = 3, BLOCK = 6, STORY = 100 };
+enum { N_STRANGER = 19, N_OPENING = 7 };
+static const double TINY = 1e-9;
+
+typedef struct {
+    PyObject_HEAD
+    Lexicon lexicon;      /* the stems that have a row, then those that say nothing */
+    Py_ssize_t n_rows, n_latent;
+    float *vectors;       /* (n_rows, n_latent) */
+    double *rarities;     /* (n_rows) */
+    double rarest;
+} Vocabulary;
+
+/* Where a stem stands among the lines that are compared; -1 for nowhere. */
+typedef struct {
+    int32_t first, previous, next, last;
+} Seen;
+static const Seen UNSEEN = {-1, -1, -1, -1};
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *vocabulary;
+    Py_ssize_t n_lines, n_latent, n_stems;
+    int32_t n_ids;        /* rows of the vocabulary, then stems that it lacks */
+    int32_t *ids;         /* stems of all lines, each once a line */
+    Py_ssize_t *bounds;   /* n_lines + 1 */
+    double *vectors;      /* (n_lines, n_latent): sums over a line's stems */
+    double *units;        /* the same, of length one */
+    double *sums;         /* (n_lines + 1, n_latent): running sums of `vectors` */
+    Seen *seen;           /* (n_ids): for comparing lines; clean between calls */
+} Reading;
+
+static inline double weight_of(const Vocabulary *v, int32_t id)
+{
+    return id < v->n_rows ? v->rarities[id] : v->rarest;
+}
+
+static inline double dot(const double *a, const double *b, Py_ssize_t n)
+{
+    double sum = 0;
+    for (Py_ssize_t i = 0; i < n; i++) sum += a[i] * b[i];
+    return sum;
+}
+
+static inline void minus(double *out, const double *a, const double *b, Py_ssize_t n)
+{
+    for (Py_ssize_t i = 0; i < n; i++) out[i] = a[i] - b[i];
+}
+
+/* ---- stems that the vocabulary lacks: numbered as they come ---- */
+
+typedef struct {
+    uint32_t letters[STEM];
+    int32_t n, id;
+} NewStem;
+
+typedef struct {
+    NewStem *slots;       /* n = 0: free */
+    Py_ssize_t mask, used;
+} NewStems;
+
+static NewStem *new_slot(const NewStems *table, const uint32_t *letters, int32_t n, uint32_t hash)
+{
+    Py_ssize_t slot = hash & table->mask;
+    while (table->slots[slot].n &&
+           (table->slots[slot].n != n || memcmp(table->slots[slot].letters, letters, (size_t)n * sizeof *letters)))
+        slot = (slot + 1) & table->mask;
+    return &table->slots[slot];
+}
+
+static int new_grow(NewStems *table)
+{
+    NewStems larger = {.mask = table->mask * 2 + 1, .used = table->used};
+    larger.slots = PyMem_Calloc((size_t)larger.mask + 1, sizeof *larger.slots);
+    if (!larger.slots) return -1;
+    for (Py_ssize_t i = 0; i <= table->mask; i++) {
+        const NewStem *stem = &table->slots[i];
+        if (stem->n) *new_slot(&larger, stem->letters, stem->n, hash_letters(stem->letters, stem->n)) = *stem;
+    }
+    PyMem_Free(table->slots);
+    *table = larger;
+    return 0;
+}
+
+static int32_t new_id(NewStems *table, const uint32_t *letters, int32_t n, uint32_t hash, Py_ssize_t first)
+{
+    NewStem *stem = new_slot(table, letters, n, hash);
+    if (stem->n) return stem->id;
+    if (2 * (table->used + 1) > table->mask) {
+        if (new_grow(table) < 0) return -1;
+        stem = new_slot(table, letters, n, hash);
+    }
+    memcpy(stem->letters, letters, (size_t)n * sizeof *letters);
+    stem->n = n;
+    stem->id = (int32_t)(first + table->used++);
+    return stem->id;
+}
+
+/* ---- Reading ---- */
+
+static void reading_dealloc(Reading *self)
+{
+    Py_XDECREF(self->vocabulary);
+    PyMem_Free(self->ids);
+    PyMem_Free(self->bounds);
+    PyMem_Free(self->vectors);
+    PyMem_Free(self->units);
+    PyMem_Free(self->sums);
+    PyMem_Free(self->seen);
+    Py_TYPE(self)->tp_free(self);
+}
+
+/* Append the stems of a line, each once. `last_line[id]` is the last line in which a known stem was seen. */
+static int read_line(Reading *self, Py_ssize_t line, PyObject *text, NewStems *fresh, Py_ssize_t **last_line, Py_ssize_t *room,
+                     Py_ssize_t *ids_room)
+{
+    const Vocabulary *v = (const Vocabulary *)self->vocabulary;
+    uint32_t letters[STEM];
+    Words words;
+    Py_ssize_t n;
+    if (words_init(&words, text) < 0) return -1;
+    while ((n = words_next(&words, letters, STEM)) > 0) {
+        if (n < MIN_STEM) continue;
+        if (n > STEM) n = STEM;
+        uint32_t hash = hash_letters(letters, n);
+        int32_t id = lexicon_find(&v->lexicon, letters, n, hash);
+        if (id >= v->n_rows) continue; /* says nothing */
+        if (id < 0 && (id = new_id(fresh, letters, (int32_t)n, hash, v->n_rows)) < 0) goto no_memory;
+        if (id >= *room) {
+            Py_ssize_t larger = *room * 2 > id ? *room * 2 : id + 1;
+            Py_ssize_t *grown = PyMem_Realloc(*last_line, (size_t)larger * sizeof **last_line);
+            if (!grown) goto no_memory;
+            for (Py_ssize_t i = *room; i < larger; i++) grown[i] = -1;
+            *last_line = grown;
+            *room = larger;
+        }
+        if ((*last_line)[id] == line) continue;
+        (*last_line)[id] = line;
+        if (self->n_stems == *ids_room) {
+            int32_t *grown = PyMem_Realloc(self->ids, (size_t)(*ids_room * 2) * sizeof *grown);
+            if (!grown) goto no_memory;
+            self->ids = grown;
+            *ids_room *= 2;
+        }
+        self->ids[self->n_stems++] = id;
+        if (id < v->n_rows) {
+            double *vector = self->vectors + line * self->n_latent;
+            const float *row = v->vectors + (Py_ssize_t)id * v->n_latent;
+            for (Py_ssize_t i = 0; i < self->n_latent; i++) vector[i] += row[i];
+        }
+    }
+    words_free(&words);
+    return 0;
+no_memory:
+    words_free(&words);
+    PyErr_NoMemory();
+    return -1;
+}
+
+static PyTypeObject ReadingType;
+
+static PyObject *vocabulary_read(Vocabulary *self, PyObject *texts)
+{
+    if (!PyList_Check(texts)) {
+        PyErr_SetString(PyExc_TypeError, "texts must be a list");
+        return NULL;
+    }
+    Reading *reading = PyObject_New(Reading, &ReadingType);
+    if (!reading) return NULL;
+    Py_ssize_t n = PyList_GET_SIZE(texts), d = self->n_latent, room = self->n_rows + 256, ids_room = 1024;
+    Py_ssize_t *last_line = PyMem_Malloc((size_t)room * sizeof *last_line);
+    NewStems fresh = {.slots = PyMem_Calloc(256, sizeof(NewStem)), .mask = 255};
+    reading->vocabulary = Py_NewRef((PyObject *)self);
+    reading->n_lines = n;
+    reading->n_latent = d;
+    reading->n_stems = 0;
+    reading->seen = NULL;
+    reading->ids = PyMem_Malloc((size_t)ids_room * sizeof *reading->ids);
+    reading->bounds = PyMem_Calloc((size_t)n + 1, sizeof *reading->bounds);
+    reading->vectors = PyMem_Calloc((size_t)(n * d) + 1, sizeof *reading->vectors);
+    reading->units = PyMem_Calloc((size_t)(n * d) + 1, sizeof *reading->units);
+    reading->sums = PyMem_Calloc((size_t)((n + 1) * d) + 1, sizeof *reading->sums);
+    int failed = !last_line || !fresh.slots || !reading->ids || !reading->bounds || !reading->vectors || !reading->units ||
+                 !reading->sums;
+    if (failed) PyErr_NoMemory();
+    for (Py_ssize_t i = 0; !failed && i < room; i++) last_line[i] = -1;
+    for (Py_ssize_t line = 0; !failed && line < n; line++) {
+        failed = read_line(reading, line, PyList_GET_ITEM(texts, line), &fresh, &last_line, &room, &ids_room) < 0;
+        reading->bounds[line + 1] = reading->n_stems;
+        const double *vector = reading->vectors + line * d;
+        double *unit = reading->units + line * d, *sum = reading->sums + line * d;
+        double length = sqrt(dot(vector, vector, d)) + TINY;
+        for (Py_ssize_t i = 0; i < d; i++) {
+            unit[i] = vector[i] / length;
+            sum[d + i] = sum[i] + vector[i];
+        }
+    }
+    reading->n_ids = (int32_t)(self->n_rows + fresh.used);
+    PyMem_Free(last_line);
+    PyMem_Free(fresh.slots);
+    if (!failed && !(reading->seen = PyMem_Malloc((size_t)reading->n_ids * sizeof *reading->seen + 1))) {
+        PyErr_NoMemory();
+        failed = 1;
+    }
+    for (int32_t id = 0; !failed && id < reading->n_ids; id++) reading->seen[id] = UNSEEN;
+    if (failed) {
+        Py_DECREF(reading);
+        return NULL;
+    }
+    return (PyObject *)reading;
+}
+
+static int in_range(const Reading *self, Py_ssize_t start, Py_ssize_t end)
+{
+    if (0 <= start && start <= end && end <= self->n_lines) return 1;
+    PyErr_Format(PyExc_IndexError, "lines %zd to %zd of %zd", start, end, self->n_lines);
+    return 0;
+}
+
+static double length(const double *a, Py_ssize_t n)
+{
+    return sqrt(dot(a, a, n)) + TINY;
+}
+
+static double cosine(const double *a, const double *b, Py_ssize_t n)
+{
+    return dot(a, b, n) / (length(a, n) * length(b, n));
+}
+
+/* The word cues of line i: how much of it stands above, at the head, elsewhere, before and after. Marks its stems as seen. */
+static void word_cues(Reading *self, Py_ssize_t start, Py_ssize_t i, double *row)
+{
+    const Vocabulary *v = (const Vocabulary *)self->vocabulary;
+    double total = 0, above = 0, head = 0, page = 0, before = 0, after = 0, rarest = 0;
+    for (Py_ssize_t s = self->bounds[start + i]; s < self->bounds[start + i + 1]; s++) {
+        Seen *seen = &self->seen[self->ids[s]];
+        double weight = weight_of(v, self->ids[s]);
+        total += weight;
+        if (seen->first < i) {
+            above += weight;
+            if (seen->first < N_HEAD) head += weight;
+            if (weight > rarest) rarest = weight;
+            if (i - seen->previous <= NEAR) before += weight;
+        }
+        if (seen->first < i || seen->last > i) page += weight;
+        seen->previous = (int32_t)i;
+    }
+    /* the line that holds a stem next is known from the pass from below: row[9] came with it */
+    after = row[9];
+    total += TINY;
+    row[0] = above / total;
+    row[1] = head / total;
+    row[2] = page / total;
+    row[3] = log1p(above);
+    row[4] = log1p(head);
+    row[5] = log1p(page);
+    row[6] = log1p(total - above);
+    row[7] = rarest / 10;
+    row[8] = before / total;
+    row[9] = after / total;
+    row[18] = head == 0;
+}
+
+/* The cues of line i in the space of latent topics. `near` is scratch; `units_above` is the sum of the units above. */
+static void latent_cues(const Reading *self, Py_ssize_t start, Py_ssize_t end, Py_ssize_t i, double *near, const double *units_above,
+                        double *row)
+{
+    Py_ssize_t d = self->n_latent, n = end - start;
+    const double *unit = self->units + (start + i) * d, *vector = self->vectors + (start + i) * d;
+    const double *top = self->sums + start * d, *here = top + i * d, *bottom = self->sums + end * d;
+    Py_ssize_t head = i < N_HEAD ? i : N_HEAD, from = i > NEAR ? i - NEAR : 0, until = i + 1 + NEAR < n ? i + 1 + NEAR : n;
+
+    minus(near, here, top, d);
+    double story_length = length(near, d);
+    row[10] = dot(unit, near, d) / story_length;
+    minus(near, top + head * d, top, d);
+    row[11] = dot(unit, near, d) / length(near, d);
+    minus(near, bottom, top, d);
+    minus(near, near, vector, d);
+    row[12] = dot(unit, near, d) / length(near, d);
+    row[13] = 0;
+    for (Py_ssize_t j = 0; j < i; j++) {
+        double alike = dot(unit, self->units + (start + j) * d, d);
+        if (alike > row[13]) row[13] = alike;
+    }
+    minus(near, here, top + from * d, d);
+    double near_length = length(near, d);
+    row[14] = dot(unit, near, d) / near_length;
+    row[17] = (dot(here, near, d) - dot(top, near, d)) / (story_length * near_length);
+    minus(near, top + until * d, here + d, d);
+    row[15] = dot(unit, near, d) / length(near, d);
+    row[16] = i ? dot(unit, units_above, d) / (double)i : 0;
+}
+
+PyDoc_STRVAR(stranger_cues_doc, "stranger_cues(start, end, out)\n--\n\n"
+             "Write the cues of lines `start` to `end` into the first columns of float64 (lines, columns).");
+
+static PyObject *reading_stranger_cues(Reading *self, PyObject *args)
+{
+    Py_ssize_t start, end;
+    Py_buffer out;
+    if (!PyArg_ParseTuple(args, "nnw*", &start, &end, &out)) return NULL;
+    Py_ssize_t n = end - start, d = self->n_latent;
+    double *near = NULL;
+    PyObject *result = NULL;
+    if (!in_range(self, start, end)) goto done;
+    Py_ssize_t columns = n ? out.len / (Py_ssize_t)sizeof(double) / n : N_STRANGER;
+    if (columns < N_STRANGER) {
+        PyErr_SetString(PyExc_ValueError, "out is too small");
+        goto done;
+    }
+    if (!(near = PyMem_Calloc((size_t)d * 2 + 1, sizeof *near))) {
+        PyErr_NoMemory();
+        goto done;
+    }
+    double *cues = out.buf, *units_above = near + d;
+    for (Py_ssize_t i = n - 1; i >= 0; i--) {
+        double after = 0;
+        for (Py_ssize_t s = self->bounds[start + i]; s < self->bounds[start + i + 1]; s++) {
+            Seen *seen = &self->seen[self->ids[s]];
+            if (seen->next >= 0 && seen->next - i <= NEAR) after += weight_of((const Vocabulary *)self->vocabulary, self->ids[s]);
+            if (seen->last < 0) seen->last = (int32_t)i;
+            seen->first = seen->next = (int32_t)i;
+        }
+        cues[i * columns + 9] = after;
+    }
+    for (Py_ssize_t i = 0; i < n; i++) {
+        word_cues(self, start, i, cues + i * columns);
+        latent_cues(self, start, end, i, near, units_above, cues + i * columns);
+        for (Py_ssize_t k = 0; k < d; k++) units_above[k] += self->units[(start + i) * d + k];
+    }
+    for (Py_ssize_t s = self->bounds[start]; s < self->bounds[end]; s++) self->seen[self->ids[s]] = UNSEEN;
+    result = Py_NewRef(Py_None);
+done:
+    PyMem_Free(near);
+    PyBuffer_Release(&out);
+    return result;
+}
+
+/* The share of the stems of lines a to b, by rarity, that stand in lines c to d. */
+static double share(Reading *self, Py_ssize_t a, Py_ssize_t b, Py_ssize_t c, Py_ssize_t d)
+{
+    const Vocabulary *v = (const Vocabulary *)self->vocabulary;
+    double total = 0, shared = 0;
+    for (Py_ssize_t s = self->bounds[c]; s < self->bounds[d]; s++) self->seen[self->ids[s]].first = 0;
+    for (Py_ssize_t s = self->bounds[a]; s < self->bounds[b]; s++) {
+        double weight = weight_of(v, self->ids[s]);
+        total += weight;
+        if (self->seen[self->ids[s]].first == 0) shared += weight;
+    }
+    for (Py_ssize_t s = self->bounds[c]; s < self->bounds[d]; s++) self->seen[self->ids[s]] = UNSEEN;
+    return total > 0 ? shared / total : 0;
+}
+
+PyDoc_STRVAR(share_doc, "share(start, end, other_start, other_end)\n--\n\n"
+             "The share of some lines' stems, weighted by rarity, that stand in others.");
+
+static PyObject *reading_share(Reading *self, PyObject *args)
+{
+    Py_ssize_t a, b, c, d;
+    if (!PyArg_ParseTuple(args, "nnnn", &a, &b, &c, &d) || !in_range(self, a, b) || !in_range(self, c, d)) return NULL;
+    return PyFloat_FromDouble(share(self, a, b, c, d));
+}
+
+PyDoc_STRVAR(opening_cues_doc, "opening_cues(start, index)\n--\n\n"
+             "The word and latent cues of line `index` to open another story than that of `start`, in order.");
+
+static PyObject *reading_opening_cues(Reading *self, PyObject *args)
+{
+    Py_ssize_t start, index;
+    if (!PyArg_ParseTuple(args, "nn", &start, &index)) return NULL;
+    Py_ssize_t n = self->n_lines, d = self->n_latent;
+    if (!in_range(self, start, index) || !in_range(self, index, index + 1)) return NULL;
+    double *scratch = PyMem_Malloc((size_t)d * 4 * sizeof *scratch + 1);
+    if (!scratch) return PyErr_NoMemory();
+    Py_ssize_t top = start > index - STORY ? start : index - STORY, end = index + 1 + BLOCK < n ? index + 1 + BLOCK : n;
+    Py_ssize_t near = index + 1 + AROUND < n ? index + 1 + AROUND : n, from = start > index - AROUND ? start : index - AROUND;
+    double *block = scratch, *story = scratch + d, *below = scratch + 2 * d, *above = scratch + 3 * d;
+    const double *head = self->vectors + index * d, *sums = self->sums;
+    minus(block, sums + end * d, sums + (index + 1) * d, d);
+    minus(story, sums + index * d, sums + top * d, d);
+    minus(below, sums + near * d, sums + (index + 1) * d, d);
+    minus(above, sums + index * d, sums + from * d, d);
+    PyObject *cues = Py_BuildValue(
+        "(ddddddd)", cosine(block, story, d), cosine(below, above, d), cosine(head, block, d), cosine(head, story, d),
+        share(self, index + 1, end, top, index), share(self, index, index + 1, index + 1, end), share(self, index, index + 1, top, index));
+    PyMem_Free(scratch);
+    return cues;
+}
+
+static PyMethodDef reading_methods[] = {
+    {"stranger_cues", (PyCFunction)reading_stranger_cues, METH_VARARGS, stranger_cues_doc},
+    {"opening_cues", (PyCFunction)reading_opening_cues, METH_VARARGS, opening_cues_doc},
+    {"share", (PyCFunction)reading_share, METH_VARARGS, share_doc},
+    {NULL},
+};
+
+static PyTypeObject ReadingType = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "models._kernel.Reading",
+    .tp_basicsize = sizeof(Reading),
+    .tp_dealloc = (destructor)reading_dealloc,
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .tp_doc = "Lines of a page with the stems that stand in them, each once a line.",
+    .tp_methods = reading_methods,
+};
+
+/* ---- Vocabulary ---- */
+
+PyDoc_STRVAR(vocabulary_doc, "Vocabulary(stems, vectors, rarities)\n--\n\n"
+             "Stems with a row in float32 `vectors` and `rarities`; stems beyond the rows say nothing.");
+
+static int vocabulary_init(Vocabulary *self, PyObject *args, PyObject *kwargs)
+{
+    PyObject *stems;
+    Py_buffer vectors, rarities;
+    static char *names[] = {"stems", "vectors", "rarities", NULL};
+    if (self->vectors) {
+        PyErr_SetString(PyExc_RuntimeError, "a vocabulary is made once");
+        return -1;
+    }
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "Oy*y*", names, &stems, &vectors, &rarities)) return -1;
+    int result = -1;
+    Py_ssize_t n = rarities.len / (Py_ssize_t)sizeof(float), cells = vectors.len / (Py_ssize_t)sizeof(float);
+    if (lexicon_init(&self->lexicon, stems) < 0) goto done;
+    if (n > self->lexicon.n_words || (n ? cells % n : cells) || self->lexicon.longest > STEM) {
+        PyErr_SetString(PyExc_ValueError, "stems, vectors and rarities do not fit together");
+        goto done;
+    }
+    self->n_latent = n ? cells / n : 0;
+    self->vectors = PyMem_Malloc((size_t)vectors.len + 1);
+    self->rarities = PyMem_Malloc((size_t)n * sizeof *self->rarities + 1);
+    if (!self->vectors || !self->rarities) {
+        PyErr_NoMemory();
+        goto done;
+    }
+    memcpy(self->vectors, vectors.buf, (size_t)vectors.len);
+    self->rarest = 1;
+    for (Py_ssize_t i = 0; i < n; i++) {
+        self->rarities[i] = ((const float *)rarities.buf)[i];
+        if (self->rarities[i] > self->rarest) self->rarest = self->rarities[i];
+    }
+    self->n_rows = n;
+    result = 0;
+done:
+    PyBuffer_Release(&vectors);
+    PyBuffer_Release(&rarities);
+    return result;
+}
+
+static void vocabulary_dealloc(Vocabulary *self)
+{
+    lexicon_free(&self->lexicon);
+    PyMem_Free(self->vectors);
+    PyMem_Free(self->rarities);
+    Py_TYPE(self)->tp_free(self);
+}
+
+PyDoc_STRVAR(read_doc, "read(texts)\n--\n\nThe stems of lines.");
+
+static PyMethodDef vocabulary_methods[] = {
+    {"read", (PyCFunction)vocabulary_read, METH_O, read_doc},
+    {NULL},
+};
+
+static PyTypeObject VocabularyType = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "models._kernel.Vocabulary",
+    .tp_basicsize = sizeof(Vocabulary),
+    .tp_flags = Py_TPFLAGS_DEFAULT,
+    .tp_doc = vocabulary_doc,
+    .tp_new = PyType_GenericNew,
+    .tp_init = (initproc)vocabulary_init,
+    .tp_dealloc = (destructor)vocabulary_dealloc,
+    .tp_methods = vocabulary_methods,
+};
+
+int add_reading(PyObject *module)
+{
+    if (PyType_Ready(&ReadingType) < 0) return -1;
+    return PyModule_AddType(module, &VocabularyType);
+}
