@@ -94,9 +94,9 @@ class Reading:
         self.words = vocabulary.reader.read(texts)
 
     @cached_property
-    def shapes(self) -> list[tuple[bool, bool, bool, bool]]:
-        """Whether each line goes on from another, names something as known, opens with a quotation, has a dateline."""
-        return [_shape(text) for text in self.texts]
+    def shapes(self) -> Floats:
+        """Whether each line goes on from another, names something as known, opens with a quotation, has a dateline: 0 or 1."""
+        return _SHAPES[np.frombuffer(bytes(map(_shape, self.texts)), np.uint8)]
 
     def share(self, start: int, end: int, other_start: int, other_end: int) -> float:
         """The share of the words of some lines, weighted by rarity, that stand in others."""
@@ -108,7 +108,7 @@ def stranger_cues(reading: Reading, start: int, end: int) -> Floats:
     n, n_words = end - start, len(STRANGER_CUES) - N_SHAPES - 1
     cues = np.empty((n, len(STRANGER_CUES)))
     reading.words.stranger_cues(start, end, cues)
-    cues[:, n_words:-1] = reading.shapes[start:end] or np.empty((0, N_SHAPES))
+    cues[:, n_words:-1] = reading.shapes[start:end]
     cues[:, -1] = np.log1p(np.arange(n))
     return cues
 
@@ -128,7 +128,7 @@ def opening_cues(
         text = reading.texts[index]
         words = text.split()
         has_next = index + 1 < n
-        continues, _, is_quote, has_dateline = reading.shapes[index + 1] if has_next else (False,) * N_SHAPES
+        continues, _, is_quote, has_dateline = reading.shapes[index + 1] if has_next else _SHAPES[0]
         block = strange[index + 1 - first : index + 1 + BLOCK - first]
         rows.append(
             [
@@ -142,7 +142,11 @@ def opening_cues(
     return np.array(rows, np.float64).reshape(len(candidates), len(OPENING_CUES))
 
 
-def _shape(text: str) -> tuple[bool, bool, bool, bool]:
+_SHAPES = (np.arange(2**N_SHAPES)[:, None] >> np.arange(N_SHAPES) & 1).astype(np.float64)
+
+
+def _shape(text: str) -> int:
+    """A row of `_SHAPES`."""
     opens = _OPENS.match(text)
-    continues = opens is not None and opens[1] is not None
-    return continues, opens is not None and not continues, text[:1] in _QUOTES, _DATELINE.match(text) is not None
+    shape = 0 if opens is None else 1 if opens[1] else 2
+    return shape + 4 * (text[:1] in _QUOTES) + 8 * (_DATELINE.match(text) is not None)

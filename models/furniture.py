@@ -34,9 +34,9 @@ class Kind(Enum):
 FURNITURE = frozenset({Kind.WIDGET, Kind.SECTION, Kind.PROMO, Kind.LINK, Kind.LEGAL, Kind.MENU})
 MARGINALIA = frozenset({Kind.DATE, Kind.CREDIT, Kind.BYLINE})
 MAX_FURNITURE = 260  # characters; longer lines are never furniture, and patterns never run on long text
+MAX_DATE = 90  # characters of a date, and of a source with its age
 MAX_HEADLINE_WORDS = 28
 END = 16  # characters in which a line's last sentence ends
-MANY_WORDS = 12  # a longer line is furniture only if it holds one of the words that say so
 MAX_BYLINE_WORDS = 12
 MAX_LABEL_WORDS = 3
 MAX_LABEL = 40  # characters
@@ -68,31 +68,39 @@ _BYLINE = re.compile(
     r"(?:staff|agency|agencies|web|news) (?:writer|reporter|desk|report)s?",
 )
 _BYLINE_ANY_CASE = re.compile(r"by [^.!?]{2,60}", re.IGNORECASE)
+_DATE_HINT = re.compile(r"\d|ago\b|day\b|now\b", re.IGNORECASE)
+_CREDIT_MARK = re.compile(r"[|·•,–—]|\s-\s")
+_MENU_MARK = re.compile(r"[|·•»›>/\t]|\s{3}")
 _MENU_SPLIT = re.compile(r"\s+[|·•»›>/]\s+|\t+|\s{3,}|\s*\|\s*")
 _CREDIT_SPLIT = re.compile(r"\s+[|·•–—-]\s+|\s*[|·•]\s*|,\s+")
 _SENTENCE_END = re.compile(r"""[.!?…。！？]['"’”»)\]]*(?: [^\w\s]*\d*[^\w\s]*)?$""")  # an end mark ("-30-") may follow
-_WORDS = re.compile(r"\w+").findall
+_WORDS = re.compile(r"\w+|©").findall
 _TRIM = " \t.…:»›→>►▶«‹←"
 
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
-    """The rules of a file: one pattern a kind, in its order, and the words without which a long line is no furniture."""
+    """The rules of a file, in its order: those that are tried on every line, and those that need words."""
 
-    patterns: tuple[tuple[Kind, re.Pattern[str]], ...]
-    words: frozenset[str]
+    plain: tuple[tuple[Kind, re.Pattern[str]], ...]  # one pattern a kind
+    needing: tuple[tuple[Kind, re.Pattern[str], frozenset[str]], ...]
+    needed: frozenset[str]
 
 
 @cache
 def _rules() -> _Rules:
     joined: dict[str, list[str]] = {}
-    stored = tomllib.loads(RULES_PATH.read_text(encoding="utf-8"))
-    for rule in stored["rule"]:
-        joined.setdefault(rule["kind"], []).append(rule["pattern"])
-    patterns = (
+    needing = []
+    for rule in tomllib.loads(RULES_PATH.read_text(encoding="utf-8"))["rule"]:
+        if "needs" in rule:
+            pattern = re.compile(rule["pattern"], re.IGNORECASE)
+            needing.append((Kind(rule["kind"]), pattern, frozenset(rule["needs"].split())))
+        else:
+            joined.setdefault(rule["kind"], []).append(rule["pattern"])
+    plain = (
         (Kind(kind), re.compile("|".join(f"(?:{p})" for p in patterns), re.IGNORECASE)) for kind, patterns in joined.items()
     )
-    return _Rules(tuple(patterns), frozenset(stored["words_of_long_lines"].split()))
+    return _Rules(tuple(plain), tuple(needing), frozenset().union(*(words for _, _, words in needing)))
 
 
 def kind_of(line: str) -> Kind:
@@ -100,11 +108,7 @@ def kind_of(line: str) -> Kind:
     line = line.strip()
     if len(line) > MAX_FURNITURE:
         return Kind.PROSE
-    if line.count(" ") < MANY_WORDS:
-        return _short_kind(line)
-    if not _rules().words.isdisjoint(_WORDS(line.lower())) and (kind := _worded_kind(line)):
-        return kind
-    return Kind.DATE if is_date(line) else _shaped_kind(line)
+    return _short_kind(line) if len(line) <= MAX_LABEL else _worded_kind(line) or _shaped_kind(line)
 
 
 @lru_cache(maxsize=4096)  # furniture repeats all over a site
@@ -115,22 +119,30 @@ def _short_kind(line: str) -> Kind:
 def _worded_kind(line: str) -> Kind | None:
     """The kind that a line's wording gives away."""
     bare = line.strip(_TRIM)
-    for kind, pattern in _rules().patterns:
+    rules = _rules()
+    for kind, pattern in rules.plain:
         if pattern.fullmatch(bare):
             return kind
+    words = _WORDS(line.lower())
+    if not rules.needed.isdisjoint(words):
+        for kind, pattern, needed in rules.needing:
+            if not needed.isdisjoint(words) and pattern.fullmatch(bare):
+                return kind
     if is_date(line):
         return Kind.DATE
     if split_credit(line):
         return Kind.CREDIT
+    if len(words) > MAX_BYLINE_WORDS:
+        return None
     is_byline = _BYLINE.fullmatch(line) or (line[:2] in ("By", "BY") and _BYLINE_ANY_CASE.fullmatch(line))
-    return Kind.BYLINE if is_byline and len(line.split()) <= MAX_BYLINE_WORDS else None
+    return Kind.BYLINE if is_byline else None
 
 
 def _shaped_kind(line: str) -> Kind:
     """The kind that a line's shape suggests."""
     if _is_menu(line):
         return Kind.MENU
-    n_words = len(line.split())
+    n_words = line.count(" ") + 1
     if n_words > MAX_LABEL_WORDS and ends_sentence(line):
         return Kind.PROSE
     if not any(char.isalnum() for char in line):
@@ -142,7 +154,7 @@ def _shaped_kind(line: str) -> Kind:
 
 def is_date(line: str) -> bool:
     """Whether a line says nothing but when: a date, a time, an age, a reading time."""
-    if len(line) > 90 or not _DATE_EVIDENCE.search(line):
+    if len(line) > MAX_DATE or not _DATE_HINT.search(line) or not _DATE_EVIDENCE.search(line):
         return False
     words = _SPLIT_WORDS.findall(line)
     return bool(words) and all(_DATE_WORD.fullmatch(part) for word in words for part in word.replace(".", " ").split())
@@ -150,7 +162,7 @@ def is_date(line: str) -> bool:
 
 def split_credit(line: str) -> tuple[str, str] | None:
     """Source and age of a line that holds both ("Reuters · 3 hours ago"), else None."""
-    if len(line) > 90:
+    if len(line) > MAX_DATE or not _CREDIT_MARK.search(line):
         return None
     parts = [part.strip(" -–—•·|") for part in _CREDIT_SPLIT.split(line)]
     if len(parts) != 2 or not all(parts):
@@ -163,6 +175,8 @@ def split_credit(line: str) -> tuple[str, str] | None:
 
 def _is_menu(line: str) -> bool:
     """Several short items in a row, parted by bars, dots or wide space."""
+    if not _MENU_MARK.search(line):
+        return False
     items = [item for item in _MENU_SPLIT.split(line) if item]
     return len(items) >= 3 and all(len(item.split()) <= 4 for item in items)
 

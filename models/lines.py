@@ -12,7 +12,8 @@ Span = tuple[int, int]
 MAX_GAP = 4  # characters between the lines of a wrapped paragraph: two line breaks
 MIN_WRAPPED = 30  # characters; shorter lines are not hard-wrapped prose
 MIN_ECHO_WORDS = 40
-ECHO_SHINGLE = 6  # words in a row that make a repeat
+ECHO_PROBES = 40  # stretches of a line that are looked for elsewhere, about
+MAX_LONGER = 1.25  # times its words, that another line may have to be the same said again
 ECHO_SHARE = 0.8
 ECHO_PROBE = 24  # characters that a repeat begins with, as its first copy does
 MAX_ECHOES = 8  # bounds the work on a page made to be slow
@@ -45,7 +46,7 @@ class Line:
         return self.is_open or (self.is_prose and self.n_words <= MAX_HEADLINE_WORDS)
 
 
-_LINE = re.compile(r"[^\n\r\x0b\x0c\x85\u2028\u2029]+")
+_LINE = re.compile(r"\S[^\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]*")
 _WORD = re.compile(r"\w+")
 _ABBREVIATION = re.compile(r"\b[A-Z]\.$")
 _HANGING = re.compile(r"\b(?:the|of|and|to|an?|in|for|with|by|on|at|from|or|that|its|his|her|their|as|is|are|was|were|will|has|have|had|which|who)$")
@@ -55,10 +56,7 @@ def read_lines(page: str) -> Iterator[Line]:
     """The lines of a page that are not blank; a line that goes on in lower case on the next is one with it (hard wraps)."""
     spans: list[Span] = []
     for match in _LINE.finditer(page):
-        text = match[0].strip()
-        if not text:
-            continue
-        start = match.start() + match[0].index(text[0])
+        start, text = match.start(), match[0].rstrip()
         end = start + len(text)
         if spans and start - spans[-1][1] <= MAX_GAP and _goes_on(page, spans[-1], text):
             spans[-1] = (spans[-1][0], end)
@@ -66,15 +64,16 @@ def read_lines(page: str) -> Iterator[Line]:
             spans.append((start, end))
     for start, end in spans:
         text = page[start:end]
-        yield Line(start, end, text, kind_of(text), len(text.split()))
+        yield Line(start, end, text, kind_of(text), text.count(" ") + 1)
 
 
 def _goes_on(page: str, span: Span, following: str) -> bool:
     """Whether a line is long enough to be wrapped, does not close a sentence, and the next reads on from it."""
-    if span[1] - span[0] < MIN_WRAPPED:
+    goes_on = following[0].islower()
+    if span[1] - span[0] < MIN_WRAPPED or not (goes_on or page[span[1] - 1].isalnum()):
         return False
     tail = page[max(span[0], span[1] - MIN_WRAPPED) : span[1]]
-    if following[0].islower():
+    if goes_on:
         return (not ends_sentence(tail) or _ABBREVIATION.search(tail) is not None) and not is_date(following)
     return _HANGING.search(tail) is not None and following[0].isalnum()
 
@@ -88,19 +87,22 @@ def drop_echoes(lines: list[Line]) -> None:
     starts = Counter(line.text[:ECHO_PROBE] for line in lines)
     suspects = [x for x in lines if x.n_words >= MIN_ECHO_WORDS and starts[x.text[:ECHO_PROBE]] > 1]
     for line in sorted(suspects, key=lambda x: -x.n_words)[:MAX_ECHOES]:
-        own = _shingles(line)
-        others = [x for x in lines if x is not line and x.n_words >= ECHO_SHINGLE]
-        shared = [(x, own & _shingles(x)) for x in others]
-        parts = [x for x, common in shared if common]
-        covered = set().union(*(common for _, common in shared)) if parts else set()
-        is_repeated = any(len(common) >= ECHO_SHARE * len(own) and x.n_words <= 1.25 * line.n_words for x, common in shared)
-        if len(covered) >= ECHO_SHARE * len(own) and (len(parts) >= 2 or is_repeated):
+        own = _letters(line)
+        step = max(1, (len(own) - ECHO_PROBE) // ECHO_PROBES)
+        probes = [own[at : at + ECHO_PROBE] for at in range(0, len(own) - ECHO_PROBE + 1, step)]
+        others = [(x, _letters(x)) for x in lines if x is not line]
+        found = [(x, [probe for probe in probes if probe in letters]) for x, letters in others]
+        parts = [(x, common) for x, common in found if common]
+        covered = len(set().union(*(common for _, common in parts)))
+        enough = ECHO_SHARE * len(set(probes))
+        is_repeated = any(len(set(common)) >= enough and x.n_words <= MAX_LONGER * line.n_words for x, common in parts)
+        if covered >= enough and (len(parts) > 1 or is_repeated):
             lines.remove(line)
 
 
-def _shingles(line: Line) -> set[tuple[str, ...]]:
-    found = [word.lower() for word in _WORD.findall(line.text)]
-    return set(zip(*(found[offset:] for offset in range(ECHO_SHINGLE)), strict=False))
+def _letters(line: Line) -> str:
+    """A line's letters and digits alone: a copy may lack the spaces where its lines were run together."""
+    return "".join(_WORD.findall(line.text.lower()))
 
 
 def without_margins(lines: Sequence[Line]) -> list[Line]:

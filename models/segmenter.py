@@ -4,7 +4,6 @@ Structure first: lines are typed by `furniture`, `cards` are found by their sour
 told by `cohesion`: a paragraph of the article repeats its names and nouns, a stranger's teaser does not.
 """
 
-import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ MAX_TEASER_WORDS = 110
 LIST = 3  # lines without a full stop in a row that make a list
 OF_STORY = 0.2  # share of a headline's rare vocabulary that its story uses
 LOOK_AHEAD = 8  # lines judged at once: what is a story above them changes with the first that opens one
+PROBE = 16  # characters in which stories that are the same word for word agree
 WINDOW = 160  # lines of one story that are compared with one another, so that long pages cost linear time
 
 
@@ -142,6 +142,8 @@ def teasers_start(log_odds: NDArray[np.float64], may_tease: NDArray[np.bool_], b
 
 def _body(lines: Sequence[Line], odds: NDArray[np.float64]) -> list[Line]:
     """An article's lines without lists of strange headlines in it, and without strange headlines that trail it."""
+    if all(line.is_prose for line in lines[1:]):
+        return list(lines)
     last_prose = max((index for index, line in enumerate(lines) if line.is_prose), default=0)
     kept: list[Line] = []
     run: list[int] = []
@@ -187,11 +189,13 @@ def _article_start(content: Sequence[Line], reading: Reading, first_prose: int) 
 
 def _mark_repeats(page: str, segments: list[Segment]) -> list[Segment]:
     """Point a story that stands on the page twice, word for word, at its first place."""
+    probes = [page[found.spans[0][0] : found.spans[0][0] + PROBE] for found in segments]
+    if len(set(probes)) == len(probes):
+        return segments
     first: dict[str, int] = {}
     marked = []
     for index, found in enumerate(segments):
-        key = " ".join(re.findall(r"\w+", found.text(page).lower()))
-        earlier = first.setdefault(key, index)
+        earlier = first.setdefault(" ".join(found.text(page).lower().split()), index)
         marked.append(found if earlier == index else replace(found, duplicate_of=earlier))
     return marked
 
