@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from models.registry import Registry
-from models.segmenter import segment
+from models.registry import load_model
 from training.corpus import CORPUS_DIR, read_segments
 from training.fit import sklearn_pipeline
 

@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.furniture import FURNITURE, RULES_PATH, Kind, is_date, kind_of, split_credit
-from models.segmenter import Role, Segment, segment
+from models.registry import load_model
+from models.segmenter import Role, Segment
 
+segment = load_model(None).segmenter.segment
 PAGES = Path(__file__).resolve().parents[1] / "data" / "pages"
 RULES = tomllib.loads(RULES_PATH.read_text(encoding="utf-8"))["rule"]
 
