@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Sequence
 
 from models.registry import Registry
-from models.registry import load_model
 from training.corpus import CORPUS_DIR, read_segments
 from training.fit import sklearn_pipeline
 
@@ -54,7 +53,7 @@ def main() -> None:
         ("wiretag, one document", median_us(lambda: [release.scorer.score(text) for text in alone], len(alone))),
         ("scikit-learn, batches of 256", median_us(lambda: pipeline.predict_proba(texts[:BATCH]), BATCH)),
         ("wiretag, batches of 256", median_us(lambda: [release.scorer.score(text) for text in texts[:BATCH]], BATCH)),
-        ("wiretag, cutting an 8 KB page", median_us(lambda: [segment(page) for _ in range(50)], 50)),
+        ("wiretag, cutting an 8 KB page", median_us(lambda: [release.segmenter.segment(page) for _ in range(50)], 50)),
     ]
     base = {"one": rows[0][1], "bat": rows[2][1]}
     for name, value in rows:

@@ -2,8 +2,8 @@
 
 *Strangers*: does this line belong to the story above it (a teaser does not)? *Openings*: does this line without a full stop
 head another story, or stand inside one (a crosshead, a caption)? Their cues are how much of a line's vocabulary the story uses
-(Hearst 1997, TextTiling), weighted by rarity, how near it lies to the story in a space of latent topics (Deerwester et al. 1990;
-for cutting, Choi et al. 2001), and its shape: "But he", a quotation and a dateline say where in a story they stand.
+(Hearst 1997, TextTiling), weighted by rarity, how near it lies to the story in a space of latent topics (Deerwester et al.
+1990; for cutting, Choi et al. 2001), and its shape: "But he", a quotation and a dateline say where in a story they stand.
 
 Words count by their first six letters, so that inflected forms meet. Vectors, rarities and weights are fitted on authored
 pages by `training.cutting` and lie in a release.
@@ -113,9 +113,7 @@ def stranger_cues(reading: Reading, start: int, end: int) -> Floats:
     return cues
 
 
-def opening_cues(
-    reading: Reading, start: int, candidates: Sequence[int], is_open: Sequence[bool], strangers: Linear
-) -> Floats:
+def opening_cues(reading: Reading, start: int, candidates: Sequence[int], is_open: Sequence[bool], strangers: Linear) -> Floats:
     """The cues of candidate lines, in order, to open another story than the one that begins at `start`: (candidates, cues).
 
     `is_open` says of every line of the reading whether it lacks a full stop, as headlines do.

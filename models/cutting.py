@@ -1,9 +1,9 @@
 """The files in which a segmenter lies, in a release and beside this module.
 
-    stems.txt      one stem a line
-    vectors.npy    float16 (n_stems, n_latent)
-    rarities.npy   float32 (n_stems,)
-    cutting.json   stems that say nothing, and the weights and biases of the two scorers by cue
+stems.txt      one stem a line
+vectors.npy    float16 (n_stems, n_latent)
+rarities.npy   float32 (n_stems,)
+cutting.json   stems that say nothing, and the weights and biases of the two scorers by cue
 """
 
 import io
@@ -42,7 +42,7 @@ def read_segmenter(files: Mapping[str, bytes]) -> Segmenter:
     stems = files["stems.txt"].decode().split("\n")[:-1]
     vectors = np.load(io.BytesIO(files["vectors.npy"]), allow_pickle=False)
     rarities = np.load(io.BytesIO(files["rarities.npy"]), allow_pickle=False)
-    if vectors.ndim != 2 or len(vectors) != len(stems) or rarities.shape != (len(stems),) or len(set(stems)) != len(stems):  # noqa: PLR2004
+    if vectors.ndim != 2 or len(vectors) != len(stems) or rarities.shape != (len(stems),) or len(set(stems)) != len(stems):
         raise ValueError(f"{len(stems)} stems, vectors {vectors.shape}, rarities {rarities.shape}")
     if not (np.isfinite(vectors).all() and np.isfinite(rarities).all()):
         raise ValueError("vectors.npy or rarities.npy holds a value that is no number")

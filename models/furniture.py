@@ -85,7 +85,7 @@ def split_credit(line: str) -> tuple[str, str] | None:
     if len(line) > MAX_DATE or not _CREDIT_MARK.search(line):
         return None
     parts = [part.strip(" -–—•·|") for part in _CREDIT_SPLIT.split(line)]
-    if len(parts) != 2 or not all(parts):  # noqa: PLR2004 - a source and an age
+    if len(parts) != 2 or not all(parts):
         return None
     for source, age in (parts, parts[::-1]):
         if is_date(age) and not is_date(source) and len(source.split()) <= MAX_SOURCE_WORDS and not ends_sentence(source):
@@ -98,7 +98,7 @@ def _is_menu(line: str) -> bool:
     if not _MENU_MARK.search(line):
         return False
     items = [item for item in _MENU_SPLIT.split(line) if item]
-    return len(items) >= 3 and all(len(item.split()) <= 4 for item in items)  # noqa: PLR2004 - three short items are a menu
+    return len(items) >= 3 and all(len(item.split()) <= 4 for item in items)
 
 
 def ends_sentence(line: str) -> bool:

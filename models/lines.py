@@ -49,7 +49,10 @@ class Line:
 _LINE = re.compile(r"\S[^\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]*")
 _WORD = re.compile(r"\w+")
 _ABBREVIATION = re.compile(r"\b[A-Z]\.$")
-_HANGING = re.compile(r"\b(?:the|of|and|to|an?|in|for|with|by|on|at|from|or|that|its|his|her|their|as|is|are|was|were|will|has|have|had|which|who)$")
+_HANGING = re.compile(  # no line ends in one of these but where it is wrapped
+    r"\b(?:the|of|and|to|an?|in|for|with|by|on|at|from|or|that|its|his|her|their|as|is|are|was|were|will|has|have|had|"
+    r"which|who)$"
+)
 
 
 def read_lines(page: str) -> Iterator[Line]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from models.decisions import Decision, Reason, decide
 from models.errors import InputError
-from models.html import html_text
+from models.html_stories import read_stories
 from models.release import Release
 from models.scorer import Scored
 from models.segmenter import Role, Segment
@@ -67,9 +67,11 @@ def classify(release: Release, document: Document, options: Options = Options())
         heads = [_Part("headline", 0, document.headline)] if document.headline and document.headline.strip() else []
         parts = [*heads * HEADLINE_WEIGHT, _Part("text", 0, document.content)]
         return {**head, **_tag(release, parts, options), "segments": [], "warnings": []}
-    page = document.content if document.form is Form.PAGE else html_text(document.content)
-    result = {**head, **_classify_page(release, page, options)}
-    return {**result, "page": page} if document.form is Form.HTML else result
+    if document.form is Form.PAGE:
+        return {**head, **_classify_page(release, document.content, release.segmenter.segment(document.content), options)}
+    page = read_stories(document.content)
+    segments = release.segmenter.segment_html(page)
+    return {**head, **_classify_page(release, page.text, segments, options), "page": page.text}
 
 
 def check(document: Document) -> None:
@@ -91,9 +93,8 @@ def check_options(release: Release, options: Options) -> None:
         raise InputError("'limit' must be 1 or more", "/limit")
 
 
-def _classify_page(release: Release, page: str, options: Options) -> Json:
+def _classify_page(release: Release, page: str, segments: Sequence[Segment], options: Options) -> Json:
     """Topics of the main segment at the top, those of the others beside them, and every segment with its own."""
-    segments = release.segmenter.segment(page)
     tagged = [(found, _tag(release, _parts(found, page), options)) for found in segments]
     main = next((tags for found, tags in tagged if found.role is Role.MAIN), None)
     warnings = [] if main is not None else ["no_main_segment"]

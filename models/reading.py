@@ -85,7 +85,7 @@ class Reading:
         is_above = first_line < lines
 
         def mass(chosen: NDArray[np.bool_]) -> Floats:
-            return np.bincount(lines[chosen], weights[chosen], n)
+            return np.bincount(lines[chosen], weights[chosen], n).astype(np.float64)
 
         total = np.bincount(lines, weights, n) + TINY
         above, head, page = mass(is_above), mass(is_above & (first_line < N_HEAD)), mass(size > 1)

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from models.cards import Card, find_cards
 from models.cohesion import Linear, Reading, Vocabulary, opening_cues, stranger_cues
-from models.furniture import Kind
+from models.furniture import Kind, kind_of
+from models.html import Block
+from models.html_stories import HtmlPage, is_teaser
 from models.lines import Line, Span, drop_echoes, read_lines, without_margins
 
 BREAK = 2.2  # log-odds that a request to the reader or a section heading stands below the article's end, not in its midst
@@ -81,6 +83,26 @@ class Segmenter:
                 stories.append(story)
         return _mark_repeats(page, [_as_segment(story) for story in stories])
 
+    def segment_html(self, page: HtmlPage) -> list[Segment]:
+        """The segments of an HTML page: its articles cut as plain text is, its cards as they stand."""
+        stories: list[_Story] = []
+        has_main = False
+        for region in page.regions:
+            lines = [_line(block) for block in region.blocks]
+            if not region.is_article:
+                role = Role.TEASER if is_teaser(region) else Role.RELATED
+                stories.append(_Story(role, lines, lines[0], region.source, region.published))
+                continue
+            found = self._articles(lines)
+            for story in found:
+                story.role = Role.RELATED if has_main and story.role is Role.MAIN else story.role
+            if found and region.headline is not None:
+                found[0].headline = lines[0] if found[0].lines[0] is lines[0] else found[0].headline
+                found[0].published = region.published or found[0].published
+            stories.extend(found)
+            has_main |= bool(found)
+        return _mark_repeats(page.text, [_as_segment(story) for story in stories])
+
     def _articles(self, lines: list[Line]) -> list[_Story]:
         """The main article of the lines above the first card, and the articles and teasers that run on after it."""
         content = without_margins(lines)
@@ -106,7 +128,8 @@ class Segmenter:
         starts: list[int] = []
         while candidates:
             chunk = candidates[:LOOK_AHEAD]
-            odds = self.openings.log_odds(opening_cues(reading, starts[-1] if starts else start, chunk, is_open, self.strangers))
+            above = starts[-1] if starts else start
+            odds = self.openings.log_odds(opening_cues(reading, above, chunk, is_open, self.strangers))
             found = next((index for index, value in zip(chunk, odds, strict=True) if value > 0), None)
             if found is not None:
                 starts.append(found)
@@ -125,6 +148,10 @@ class Segmenter:
         body = _body(content[begin:split], odds)
         headline = body[0] if len(body) > 1 and body[0].may_be_headline and _heads(body) else None
         return [_Story(role, body, headline), *(_Story(Role.TEASER, [line]) for line in content[split:end] if _teases(line))]
+
+
+def _line(block: Block) -> Line:
+    return Line(block.start, block.start + len(block.text), block.text, kind_of(block.text), block.n_words)
 
 
 def teasers_start(log_odds: NDArray[np.float64], may_tease: NDArray[np.bool_], breaks: NDArray[np.bool_]) -> int:

@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, g, request
 
+from models.duplicates import Seen
 from models.errors import InputError
 from models.pipeline import Document, Options, check_options, classify
 from models.release import Release
@@ -26,6 +27,11 @@ def post() -> Response:
         assert isinstance(document, Document)  # read_call raises for a single document that is unusable
         return json_response(classify(release, document, call.options))
     results = [_result(release, document, f"/documents/{n}", call.options) for n, document in enumerate(call.documents)]
+    if call.duplicates:
+        seen = Seen()
+        for number, (document, result) in enumerate(zip(call.documents, results, strict=True)):
+            if isinstance(document, Document) and "error" not in result:
+                seen.mark(result, document, document.document_id or f"documents/{number}")
     return json_response({"model_version": release.version, "results": results})
 
 

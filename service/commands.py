@@ -74,7 +74,8 @@ def classify(file: Path, form: str | None, model: Path | None, explain: bool, as
 @click.option("-o", "--output", type=_FILE, required=True, help="Results: a .jsonl or .parquet file.")
 @click.option("--as", "form", type=_FORMS, help="What a row's text is. Default: text; html for .html files.")
 @_model
-def tag(inputs: tuple[Path, ...], output: Path, form: str | None, model: Path | None) -> None:
+@click.option("--duplicates", is_flag=True, help="Mark stories that repeat an earlier one of the run, nearly word for word.")
+def tag(inputs: tuple[Path, ...], output: Path, form: str | None, model: Path | None, duplicates: bool) -> None:
     """Tag whole files: JSONL, CSV, TSV or Parquet rows, text and HTML files, or folders of them.
 
     Results keep the order of the documents. A document that cannot be used becomes a row with its error. The output appears
@@ -82,6 +83,7 @@ def tag(inputs: tuple[Path, ...], output: Path, form: str | None, model: Path | 
     """
     from tqdm import tqdm
 
+    from models.duplicates import Seen
     from models.pipeline import Form
     from models.pipeline import classify as run
     from models.registry import load_model
@@ -90,6 +92,7 @@ def tag(inputs: tuple[Path, ...], output: Path, form: str | None, model: Path | 
     release = load_model(model)
     paths = find_inputs(inputs)
     chosen = Form(form) if form else None
+    seen = Seen() if duplicates else None
     n_done = n_failed = 0
     with (
         whole_file(output) as writer,
@@ -98,7 +101,10 @@ def tag(inputs: tuple[Path, ...], output: Path, form: str | None, model: Path | 
         for path in paths:
             for document in read_documents(path, chosen):
                 try:
-                    writer.write(run(release, document))
+                    result = run(release, document)
+                    if seen is not None:
+                        seen.mark(result, document, document.document_id or f"{path}:{n_done + 1}")
+                    writer.write(result)
                 except InputError as error:
                     n_failed += 1
                     problem = {"title": "unusable document", "detail": str(error)}

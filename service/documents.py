@@ -114,6 +114,8 @@ class _ParquetWriter:
         self._rows: list[Json] = []
 
     def write(self, result: Json) -> None:
+        for segment in result.get("segments", ()):  # an index or a document: a column has one type
+            segment["duplicate_of"] = None if segment["duplicate_of"] is None else str(segment["duplicate_of"])
         self._rows.append(result)
         if len(self._rows) >= _BATCH:
             self._flush()
@@ -220,7 +222,7 @@ def _result_schema(pa: Any) -> Any:
             ("source", pa.string()),
             ("published", pa.string()),
             ("text", pa.string()),
-            ("duplicate_of", pa.int64()),
+            ("duplicate_of", pa.string()),
             *tags,
         ]
     )
@@ -229,6 +231,7 @@ def _result_schema(pa: Any) -> Any:
         [
             ("document_id", pa.string()),
             ("model_version", pa.string()),
+            ("duplicate_of", pa.string()),
             *tags,
             ("related_topics", pa.list_(topic)),
             ("segments", pa.list_(segment)),

@@ -29,6 +29,7 @@ class _Body(_Document, forbid_unknown_fields=True):
     explain: bool = False
     limit: int | None = None
     topics: list[str] | None = None
+    duplicates: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Call:
     documents: list[Document | Unusable]
     options: Options
     is_single: bool
+    duplicates: bool = False  # whether to mark near-duplicates among the documents
 
 
 def read_call(request: Request, settings: Settings) -> Call:
@@ -106,7 +108,7 @@ def _read_json(body: bytes, settings: Settings) -> Call:
             documents.append(_document(each, f"/documents/{index}", settings))
         except Problem as problem:
             documents.append(Unusable(document_id or _id_of(raw), problem))
-    return Call(documents, options, is_single=False)
+    return Call(documents, options, is_single=False, duplicates=parsed.duplicates)
 
 
 def _document(parsed: _Document, prefix: str, settings: Settings) -> Document:

@@ -2,9 +2,9 @@
 
 Latent vectors come from a truncated singular value decomposition of whole stories (Deerwester et al. 1990). A story is more
 like itself in a space that it helped to span, so the scorers learn from pages of one half of the corpus read with the vectors
-of the other, both ways round; what is shipped holds vectors of all. Authored stories wander more than wire reports do, and log-odds
-learnt on them are cautious on the wire: the bias is moved up as far as cutting our own held-out pages gets no worse than
-`SLACK` for it.
+of the other, both ways round; what is shipped holds vectors of all. Authored stories wander more than wire reports do, and
+log-odds learnt on them are cautious on the wire: the bias is moved up as far as cutting our own held-out pages gets no worse
+than `SLACK` for it.
 """
 
 from collections.abc import Sequence
@@ -56,9 +56,7 @@ def fit_segmenter(segments: Sequence[Segment]) -> tuple[Segmenter, dict[str, flo
     """A fitted segmenter, and its figures on held-out pages. The same segments give the same segmenter."""
     groups = sorted({segment.group for segment in segments})
     halves = [[s for s in segments if s.group in set(groups[k::2])] for k in range(2)]
-    pages = [
-        _read(compose(half, N_PAGES, SEED + k), fit_vocabulary(halves[1 - k])) for k, half in enumerate(halves)
-    ]
+    pages = [_read(compose(half, N_PAGES, SEED + k), fit_vocabulary(halves[1 - k])) for k, half in enumerate(halves)]
     strangers, of_half, stranger_f1 = _fit_strangers(pages)
     openings, opening_f1 = _fit_openings(pages, of_half, strangers)
     segmenter = Segmenter(fit_vocabulary(segments), strangers, openings)
@@ -96,7 +94,8 @@ def _read(composed: Sequence[ComposedPage], vocabulary: Vocabulary) -> list[_Pag
 
 def _stranger_rows(pages: Sequence[_Page]) -> tuple[Floats, NDArray[np.bool_]]:
     """Cues and truth of the lines of pages without other articles; the first two lines of a page are never strangers."""
-    rows, truth = [], []
+    rows: list[Floats] = []
+    truth: list[bool] = []
     for page in pages:
         if page.has_teasers or max(page.stories) == 0:
             rows.append(stranger_cues(page.reading, 0, len(page.lines))[2:])
@@ -126,8 +125,7 @@ def _fit_strangers(pages: Sequence[Sequence[_Page]]) -> tuple[Linear, list[Linea
     halves = [_fit(*half) for half in rows]
     f1 = []
     for shift in SHIFTS:
-        counts = sum(_teaser_counts(pages[1 - k], linear.shifted(shift)) for k, linear in enumerate(halves))
-        f1.append(_f1(counts))
+        f1.append(_f1(np.sum([_teaser_counts(pages[1 - k], each.shifted(shift)) for k, each in enumerate(halves)], axis=0)))
     edge = max(index for index, value in enumerate(f1) if value >= max(f1) - SLACK)
     every = _fit(np.vstack([cues for cues, _ in rows]), np.concatenate([truth for _, truth in rows]))
     return every.shifted(SHIFTS[edge]), [linear.shifted(SHIFTS[edge]) for linear in halves], f1[edge]
@@ -140,8 +138,8 @@ def _fit_openings(pages: Sequence[Sequence[_Page]], of_half: Sequence[Linear], s
         found = [pair for page in half if not page.has_teasers for pair in _candidates(page, scorer)]
         rows.append((np.vstack([cues for cues, _ in found]), np.concatenate([opens for _, opens in found])))
     counts = np.zeros(3)
-    for half, (cues, opens) in zip(rows, reversed(rows), strict=True):
-        said = _fit(*half).log_odds(cues) > 0
+    for fitted_on, (cues, opens) in zip(rows, reversed(rows), strict=True):
+        said = _fit(*fitted_on).log_odds(cues) > 0
         counts += [(said & opens).sum(), said.sum(), opens.sum()]
     return _fit(np.vstack([cues for cues, _ in rows]), np.concatenate([opens for _, opens in rows])), _f1(counts)
 

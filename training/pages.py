@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from training.corpus import Segment
 
 CROSSHEADS = (
-    "Why it matters", "What happens next", "Background", "The bigger picture", "What we know so far", "A long road", "In numbers",
-    "How we got here", "Mixed reactions", "What they say", "Next steps", "A fragile calm", "The cost", "Voices from the ground",
-    "Looking ahead", "Key figures", "Who is affected?", "What is at stake?", "Under pressure", "No easy answers", "The details",
-    "Analysis", "'A difficult choice'", "“We will not forget”", "Market reaction", "A pattern", "Timeline", "Questions remain",
+    "Why it matters", "What happens next", "Background", "The bigger picture", "What we know so far", "A long road",
+    "In numbers", "How we got here", "Mixed reactions", "What they say", "Next steps", "A fragile calm", "The cost",
+    "Voices from the ground", "Looking ahead", "Key figures", "Who is affected?", "What is at stake?", "Under pressure",
+    "No easy answers", "The details", "Analysis", "'A difficult choice'", "“We will not forget”", "Market reaction",
+    "A pattern", "Timeline", "Questions remain",
 )  # fmt: skip
 CAPTIONED = ("", "", "Image caption ", "Photo: ", "File photo: ", "Media caption ")
 BULLETS = ("- ", "• ", "* ", "– ", "")
@@ -135,7 +136,7 @@ def _pieces(paragraph: str, rng: random.Random) -> list[str]:
 
 def _clause(paragraph: str, rng: random.Random) -> str:
     """Some words of a sentence, without its full stop."""
-    sentence = rng.choice(_sentences(paragraph)).rstrip(".!?\"”’ ")
+    sentence = rng.choice(_sentences(paragraph)).rstrip('.!?"”’ ')
     if "," in sentence and rng.random() < 0.5:
         sentence = sentence.split(",")[0]
     return " ".join(sentence.split()[: rng.randint(6, 24)])

@@ -1,0 +1,59 @@
+"""Near-duplicates among the stories of a request or a bulk run: the wire story that ten sites carry.
+
+MinHash (Broder 1997) over pairs of neighbouring words, with locality-sensitive hashing, by rensa. `docs/duplicates.md` has the
+measured recall and precision.
+"""
+
+import re
+from itertools import pairwise
+
+from rensa import RMinHash, RMinHashLSH
+
+from models.pipeline import Document, Form, Json
+
+N_PERMUTATIONS = 128
+N_BANDS = 32  # bands of four: stories that share half of their pairs meet in one with a chance of 87 %
+LIKE = 0.40  # share of pairs in common (Jaccard) from which two stories are one
+MIN_PAIRS = 12  # in fewer, a common phrase is too much of a story
+SEED = 20261122
+
+Place = tuple[str, int]  # a document, and a segment of it
+
+_WORDS = re.compile(r"\w+").findall
+
+
+class Seen:
+    """The stories seen so far in a request or a run."""
+
+    def __init__(self) -> None:
+        self._index = RMinHashLSH(LIKE, N_PERMUTATIONS, N_BANDS)
+        self._stories: list[tuple[Place, RMinHash]] = []
+
+    def mark(self, result: Json, document: Document, name: str) -> None:
+        """Set `duplicate_of` in a document's result where one of its stories repeats an earlier one.
+
+        It becomes the name of the document that has the story first, or the index of the segment on the same page. A document
+        that is one text bears the mark itself, and only if it repeats another. `name` is the document's own.
+        """
+        if document.form is Form.TEXT:
+            if first := self.first_like(document.content, (name, 0)):
+                result["duplicate_of"] = first[0]
+            return
+        for index, segment in enumerate(result["segments"]):
+            if segment["duplicate_of"] is None and (first := self.first_like(segment["text"], (name, index))):
+                segment["duplicate_of"] = first[1] if first[0] == name else first[0]
+
+    def first_like(self, text: str, place: Place) -> Place | None:
+        """The place of the earliest story that a text repeats; a text that repeats none is kept as found at its own."""
+        pairs = {f"{a} {b}" for a, b in pairwise(_WORDS(text.lower()))}
+        if len(pairs) < MIN_PAIRS:
+            return None
+        digest = RMinHash(N_PERMUTATIONS, SEED)
+        digest.update(sorted(pairs))
+        for number in sorted(self._index.query(digest)):
+            place, known = self._stories[number]
+            if digest.jaccard(known) >= LIKE:
+                return place
+        self._index.insert(len(self._stories), digest)
+        self._stories.append((place, digest))
+        return None
