@@ -108,8 +108,8 @@ class Segmenter:
         content = without_margins(lines)
         first_prose = next((index for index, line in enumerate(content) if line.is_prose), None)
         if first_prose is None:
-            headlines = [line for line in content if line.kind is Kind.HEADLINE]
-            return [_Story(Role.MAIN, headlines)] if len(headlines) == 1 else []  # several are a front page, and no article
+            lone = [line for line in content if line.kind in {Kind.HEADLINE, Kind.CAPTION} or _teases(line)]
+            return [_Story(Role.MAIN, lone)] if len(lone) == 1 else []  # several headlines are a front page, and no article
         published = next((line.text for line in lines if line.kind is Kind.DATE), None)
         reading = Reading(self.vocabulary, [line.text for line in content])
         start = _article_start(content, reading, first_prose)
@@ -139,12 +139,17 @@ class Segmenter:
 
     def _story_and_teasers(self, content: list[Line], reading: Reading, begin: int, end: int, role: Role) -> list[_Story]:
         """One article, and the teasers of others below it."""
-        window = max(begin, end - WINDOW)
-        odds = np.full(end - begin, -STRANGER)
-        odds[window - begin :] = self.strangers.log_odds(stranger_cues(reading, window, end))
-        may_tease = np.array([line.is_prose and line.n_words <= MAX_TEASER_WORDS for line in content[begin:end]])
-        breaks = np.array([line.follows_break for line in content[begin:end]])
-        split = begin + teasers_start(odds, may_tease, breaks)
+        split, odds = end, np.empty(0)
+        while True:  # what is left is judged again, so that cutting it by itself changes nothing
+            window = max(begin, split - WINDOW)
+            odds = np.full(split - begin, -STRANGER)
+            odds[window - begin :] = self.strangers.log_odds(stranger_cues(reading, window, split))
+            may_tease = np.array([line.is_prose and line.n_words <= MAX_TEASER_WORDS for line in content[begin:split]])
+            breaks = np.array([line.follows_break for line in content[begin:split]])
+            cut = begin + teasers_start(odds, may_tease, breaks)
+            if cut == split:
+                break
+            split = cut
         body = _body(content[begin:split], odds)
         headline = body[0] if len(body) > 1 and body[0].may_be_headline and _heads(body) else None
         return [_Story(role, body, headline), *(_Story(Role.TEASER, [line]) for line in content[split:end] if _teases(line))]

@@ -1,6 +1,6 @@
 """Pages are cut into the stories that stand on them."""
 
-import re
+import time
 import tomllib
 from itertools import pairwise
 from pathlib import Path
@@ -9,13 +9,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.furniture import FURNITURE, RULES_PATH, Kind, is_date, kind_of, split_credit
 from models.registry import load_model
+from models.rules import FOLDER
 from models.segmenter import Role, Segment
+from models.topics import load_topics
+from training.corpus import CORPUS_DIR, read_segments
+from training.pages import compose
 
 segment = load_model(None).segmenter.segment
+TOPICS = [topic.id for topic in load_topics()]
 PAGES = Path(__file__).resolve().parents[1] / "data" / "pages"
-RULES = tomllib.loads(RULES_PATH.read_text(encoding="utf-8"))["rule"]
+LANGUAGES = [tomllib.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.toml"))]
+# Lines that stand around articles, of every language and kind but those that carry on an article.
+JUNK = [
+    e for file in LANGUAGES for rule in file["rule"] if rule["kind"] in {"widget", "section", "legal"} for e in rule["examples"]
+]
 
 # Pieces that pages are made of, in any order and with any characters between them.
 PIECES = st.one_of(
@@ -60,7 +68,7 @@ EXPECTED = {
     ],
     "teasers": [
         ("main", "Valley railway to run un", "or later trains."),
-        ("teaser", "A baker in Quarry Bay ha", "nced on Tuesday."),
+        ("teaser", "Swimmers in Quarry Bay w", "guards reported."),
         ("teaser", "Police in Tarn End are l", "night on Friday."),
         ("teaser", "Astronomers at the Selby", "aid on Thursday."),
     ],
@@ -153,66 +161,70 @@ def test_spans_are_ordered_disjoint_and_inside(page: str) -> None:
     assert sum(found.role is Role.MAIN for found in segment(page)) <= 1
 
 
-@pytest.mark.parametrize(("pattern", "example"), [(rule["pattern"], example) for rule in RULES for example in rule["examples"]])
-def test_furniture_rules_match_their_examples(pattern: str, example: str) -> None:
-    """A rule matches its own examples, and they are furniture whichever rule comes first."""
-    assert re.fullmatch(pattern, example.rstrip(".:"), re.IGNORECASE)
-    assert kind_of(example) in FURNITURE
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(sorted(EXPECTED)), st.lists(st.sampled_from(JUNK), min_size=1, max_size=6))
+def test_junk_below_never_changes_the_main_segment(name: str, junk: list[str]) -> None:
+    """However much furniture follows, the article and with it its topics stay the same."""
+    page = (PAGES / f"{name}.txt").read_text(encoding="utf-8")
+    longer = page + "\n" + "\n".join(junk)
+    assert segment(longer)[0].text(longer) == segment(page)[0].text(page)
 
 
-@pytest.mark.parametrize(
-    "headline",
-    [
-        "Search for missing climbers enters third day",
-        "Comment: why the budget will not last",
-        "More than forty hurt as tram leaves rails",
-        "OPINION: Our harbour deserves better",
-        "May calls for talks on the border",
-        "March of the penguins delayed by snow",
-        "Top court rejects appeal over river dam",
-        "Related charges dropped against former mayor of Hamlow",
-        "Sign language to be taught in all schools",
-        "Photographs of lost city shown for first time",
-    ],
-)
-def test_headlines_are_not_taken_for_furniture(headline: str) -> None:
-    """A rule that eats news is worse than one that misses a button."""
-    assert kind_of(headline) is Kind.HEADLINE
+@pytest.mark.parametrize("name", EXPECTED)
+def test_cutting_is_idempotent(name: str) -> None:
+    """The text of a segment, cut again, is that segment."""
+    page = (PAGES / f"{name}.txt").read_text(encoding="utf-8")
+    for found in segment(page):
+        text = found.text(page)
+        (again,) = segment(text)
+        assert again.text(text) == text
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        *(
-            "2 hours ago",
-            "a day ago",
-            "7h",
-            "Yesterday, 18:20",
-            "Apr 4, 2025",
-            "4 min read",
-            "16:19 GMT 26.04.2025 (Updated: 16:28 GMT 26.04.2025)",
-        ),
-        *(
-            "Published: 25 May 2025, 09:41",
-            "Updated on Monday, 3 June 2019 at 5:30 p.m.",
-            "2024-03-01 10:22",
-            "Last modified 12/05/2023",
-        ),
-    ],
-)
-def test_ages_and_dates_in_any_form(line: str) -> None:
-    """When a story was published is no part of it."""
-    assert is_date(line)
+def test_composed_pages_are_cut_where_their_stories_part() -> None:
+    """Without any marks, on authored pages that the segmenter may have learnt from: a guard against breaking it, no measure."""
+    pages = compose(read_segments([CORPUS_DIR], TOPICS), 60, seed=5)
+    right = said = true = 0
+    for page in pages:
+        text = "\n".join(page.lines)
+        starts = {found.spans[0][0] for found in segment(text)}
+        at, gold = 0, set()
+        for number, line in enumerate(page.lines):
+            if number == 0 or page.stories[number] != page.stories[number - 1]:
+                gold.add(at)
+            at += len(line) + 1
+        right, said, true = right + len(starts & gold), said + len(starts), true + len(gold)
+    assert 2 * right / (said + true) >= 0.8
 
 
-@pytest.mark.parametrize("line", ["May", "Second half", "100 days of war", "Three dead on Monday", "2 dead, 5 hurt", "I am 12"])
-def test_words_that_dates_are_made_of_are_not_yet_dates(line: str) -> None:
-    """A short headline with a number in it is not an age."""
-    assert not is_date(line)
+BAD_PAGES = {
+    "no line breaks": "Orchard growers fear late frost, they said on Monday. " * 2_000,
+    "only line breaks": "\n\r\u2028" * 100_000,
+    "CRLF": "Orchard growers fear late frost\r\nGrowers lit fires between their rows on Wednesday night.\r\n" * 50,
+    "a million lines": "a b\n" * 1_000_000,
+    "right to left": "\u0627\u0644\u0645\u0632\u0627\u0631\u0639\u0648\u0646 \u064a\u062e\u0634\u0648\u0646 \u0627\u0644\u0635\u0642\u064a\u0639.\n\u202e" * 500,
+    "binary": bytes(range(256)).decode("latin-1") * 400,
+}  # fmt: skip
 
 
-def test_a_credit_line_is_split() -> None:
-    """Source and age on one line are told apart, in either order."""
-    assert split_credit("Coast Courier · 3 hours ago") == ("Coast Courier", "3 hours ago")
-    assert split_credit("2h | Daily Ledger") == ("Daily Ledger", "2h")
-    assert split_credit("Mayor resigns - deputy takes over") is None
+@pytest.mark.parametrize("page", BAD_PAGES.values(), ids=BAD_PAGES)
+def test_bad_pages_are_cut_like_any(page: str) -> None:
+    """Odd pages get segments or none, quickly; nothing raises."""
+    for found in segment(page):
+        assert found.text(page).strip()
+
+
+def test_a_long_page_takes_its_share_of_time() -> None:
+    """Thirty times the text takes less than sixty times as long: nothing grows with its square."""
+    story = (
+        "Orchard growers fear late frost in the valley\n"
+        + "Growers lit fires between their rows, the council said. " * 4
+        + "\n"
+    )
+
+    def seconds(page: str) -> float:
+        start = time.process_time()
+        segment(page)
+        return time.process_time() - start
+
+    seconds(story * 100)
+    assert seconds(story * 9_000) < 60 * max(0.02, min(seconds(story * 300) for _ in range(3)))

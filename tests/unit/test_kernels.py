@@ -1,0 +1,103 @@
+"""The compiled kernel and the reference give the same numbers."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models import kernels, reading
+from models.cohesion import STRANGER_CUES
+from models.cutting import read_segmenter, shipped_files
+from training.corpus import CORPUS_DIR, read_segments
+
+VOCABULARY = read_segmenter(shipped_files()).vocabulary
+ARGUMENTS = ([*VOCABULARY.stems, *VOCABULARY.silent], VOCABULARY.vectors, VOCABULARY.rarities)
+compiled = pytest.importorskip("models._kernel", reason="no compiler was there at install; the reference runs alone")
+REFERENCE, COMPILED = reading.Vocabulary(*ARGUMENTS), compiled.Vocabulary(*ARGUMENTS)
+LINE = st.one_of(
+    st.text(max_size=60),
+    st.lists(st.sampled_from([*VOCABULARY.stems[::97], "Kim", "İstanbul", "ΟΔΥΣΣΕΥΣ", "a", "zzqq1", "the"]), max_size=12).map(
+        " ".join
+    ),
+)
+
+
+def _agree(texts: list[str]) -> None:
+    ours, theirs = REFERENCE.read(texts), COMPILED.read(texts)
+    n = len(texts)
+    for start in {0, n // 3}:
+        a, b = np.zeros((2, n - start, len(STRANGER_CUES)))
+        ours.stranger_cues(start, n, a)
+        theirs.stranger_cues(start, n, b)
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-9)
+        for index in range(start, n):
+            np.testing.assert_allclose(ours.opening_cues(start, index), theirs.opening_cues(start, index), rtol=0, atol=1e-9)
+    assert ours.share(0, n, 0, n // 2) == pytest.approx(theirs.share(0, n, 0, n // 2), abs=1e-9)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(LINE, max_size=12))
+def test_any_lines_are_read_alike(texts: list[str]) -> None:
+    """Words of any script, case and length, known or not."""
+    _agree(texts)
+
+
+def test_stories_are_read_alike() -> None:
+    """Real lines too, many of them."""
+    topics = ["sanctions", "ukraine_war", "african_diplomacy", "media_freedom", "korea_russia_military_ties"]
+    for segment in read_segments([CORPUS_DIR], topics)[::200]:
+        _agree(segment.full_text.split("\n"))
+
+
+def test_every_letter_is_lowered_as_python_lowers_it() -> None:
+    """A word's letters are the same for both, whatever the alphabet."""
+    letters = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]
+    texts = [" ".join(letter * 3 + "x" for letter in letters[at : at + 4000]) for at in range(0, len(letters), 4000)]
+    _agree_on_stems(texts)
+
+
+def _agree_on_stems(texts: list[str]) -> None:
+    words = sorted({stem for text in texts for stem in reading.stems(text)})
+    arguments = (words, np.ones((len(words), 1), np.float32), np.linspace(1, 2, len(words), dtype=np.float32))
+    ours, theirs = reading.Vocabulary(*arguments).read(texts), compiled.Vocabulary(*arguments).read(texts)
+    a, b = np.zeros((2, len(texts), len(STRANGER_CUES)))
+    ours.stranger_cues(0, len(texts), a)
+    theirs.stranger_cues(0, len(texts), b)
+    np.testing.assert_allclose(a, b, rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (["a", "a"], np.ones((2, 1), np.float32), np.ones(2, np.float32)),
+        (["a"], np.ones((2, 1), np.float32), np.ones(2, np.float32)),
+        (["longerthansix"], np.ones((1, 1), np.float32), np.ones(1, np.float32)),
+        ([1], np.ones((1, 1), np.float32), np.ones(1, np.float32)),
+    ],
+)
+def test_a_vocabulary_that_does_not_fit_together_is_refused(arguments: tuple[object, ...]) -> None:
+    """Nothing is read past the end of anything."""
+    with pytest.raises((ValueError, TypeError)):
+        compiled.Vocabulary(*arguments)
+
+
+def test_places_outside_are_refused() -> None:
+    """So are lines that are not there, and room that is too small."""
+    lines = COMPILED.read(["one two three", "four five"])
+    for call in (
+        lambda: lines.stranger_cues(0, 3, np.zeros((3, 24))),
+        lambda: lines.stranger_cues(-1, 1, np.zeros((2, 24))),
+        lambda: lines.opening_cues(0, 2),
+        lambda: lines.share(0, 1, 1, 5),
+    ):
+        with pytest.raises(IndexError):
+            call()
+    with pytest.raises(ValueError, match="too small"):
+        lines.stranger_cues(0, 2, np.zeros(3))
+
+
+def test_the_reference_can_be_forced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`WIRETAG_KERNEL=reference` runs without the compiled part."""
+    monkeypatch.setenv(kernels.ENVIRONMENT, "reference")
+    assert kernels.name() == "reference"
+    assert kernels.of("Vocabulary") is reading.Vocabulary
