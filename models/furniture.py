@@ -7,7 +7,8 @@ import re
 from enum import Enum
 from functools import lru_cache
 
-from models.rules import MAX_DATE, SHORT, languages_of
+from models import rules
+from models.rules import MAX_DATE, SHORT
 
 
 class Kind(Enum):
@@ -52,9 +53,8 @@ def kind_of(line: str) -> Kind:
 
 
 def _kind(line: str) -> Kind:
-    for language in languages_of(line):
-        if kind := language.kind_of(line):
-            return Kind(kind)
+    if kind := rules.kind_of(line):
+        return Kind(kind)
     return Kind.CREDIT if split_credit(line) else _shaped_kind(line)
 
 
@@ -77,7 +77,7 @@ def _shaped_kind(line: str) -> Kind:
 
 def is_date(line: str) -> bool:
     """Whether a line says nothing but when, in one of the languages that there are rules of."""
-    return any(language.is_date(line) for language in languages_of(line))
+    return rules.is_date(line)
 
 
 def split_credit(line: str) -> tuple[str, str] | None:

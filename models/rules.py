@@ -1,4 +1,4 @@
-"""The wording of page furniture, read from `furniture_rules/`: one file a language, English first."""
+"""The wording of page furniture, read from `furniture_rules/`: one file a language."""
 
 import re
 import tomllib
@@ -15,34 +15,34 @@ MAX_AGE = 30  # characters of an age in words ("a week ago")
 MAX_BYLINE_WORDS = 12
 
 _DIGIT = re.compile(r"\d")
-_OTHER_LETTERS = re.compile(r"[^\x00-\x7f\u2010-\u206f]")  # than English ones and typographic marks
 _TRIM = " \t.…:»›→>►▶«‹←"
 _WORDS = re.compile(r"\w+|©").findall
 _DATE_PARTS = re.compile(r"[^\W_]+(?:[.'’][^\W_]+)*\.?").findall
 
 
 @dataclass(frozen=True, slots=True)
-class Language:
-    """The rules of one file.
+class Wording:
+    """The rules of some languages, joined so that a line is tried against all of them at once."""
 
-    `plain`: one pattern a kind, tried on every line; `needing`: patterns that are tried on lines with one of their words.
-    """
-
-    letters: re.Pattern[str] | None  # longer lines that hold none of these letters and words are not tried
-    words: frozenset[str]
-    plain: tuple[tuple[str, re.Pattern[str]], ...]
-    needing: tuple[tuple[str, re.Pattern[str], frozenset[str]], ...]
+    plain: re.Pattern[str]  # a named group a rule, by its kind
+    wild: re.Pattern[str]  # rules that begin with anything: slow, and tried only on lines that are surely of the language
+    needing: tuple[tuple[str, re.Pattern[str], frozenset[str]], ...]  # tried on lines that hold one of their words
     needed: frozenset[str]
     date_words: re.Pattern[str]
     date_evidence: re.Pattern[str]
     bylines: re.Pattern[str]
+    letters: re.Pattern[str]  # a line with one of these letters or words is surely of the language
+    words: frozenset[str]
+    is_latin: bool  # whether shorter lines may be of the language without them
 
     def kind_of(self, line: str) -> str | None:
         """The kind of furniture, `date` or `byline` that a line's wording gives away."""
+        is_sure = self.holds(line)
+        if not is_sure and not (self.is_latin and len(line) <= SHORT):
+            return None
         bare = line.strip(_TRIM)
-        for kind, pattern in self.plain:
-            if pattern.fullmatch(bare):
-                return kind
+        if found := self.plain.fullmatch(bare) or (self.wild.fullmatch(bare) if is_sure else None):
+            return str(found.lastgroup).partition("_")[0]
         if self.needing:
             words = _WORDS(line.lower())
             if not self.needed.isdisjoint(words):
@@ -59,48 +59,67 @@ class Language:
             return False
         return all(self.date_words.fullmatch(part) for word in _DATE_PARTS(line) for part in word.replace(".", " ").split())
 
+    def holds(self, line: str) -> bool:
+        """Whether a line holds one of the letters or words of these languages."""
+        if not self.letters.pattern:  # English
+            return True
+        if not self.words.isdisjoint(line.lower().split()):
+            return True
+        return not line.isascii() and self.letters.search(line) is not None
 
-def languages_of(line: str) -> Sequence[Language]:
-    """The languages whose furniture a line may be."""
-    if len(line) <= SHORT:
-        return languages()
-    words = line.lower().split()
-    is_plain = line.isascii() or not _OTHER_LETTERS.search(line)
-    return [
-        language
-        for language in languages()
-        if language.letters is None
-        or not language.words.isdisjoint(words)
-        or not (is_plain or language.letters.search(line) is None)
-    ]
+
+def kind_of(line: str) -> str | None:
+    """The kind of furniture, `date` or `byline` that a line's wording gives away, in any language that there are rules of."""
+    return next((kind for wording in wordings() if (kind := wording.kind_of(line))), None)
+
+
+def is_date(line: str) -> bool:
+    """Whether a line says nothing but when, in any language that there are rules of."""
+    return any(wording.is_date(line) for wording in wordings())
 
 
 @cache
-def languages() -> tuple[Language, ...]:
-    """All languages that there are rules of, English first."""
-    paths = sorted(FOLDER.glob("*.toml"), key=lambda path: (path.stem != "en", path.stem))
-    return tuple(_language(tomllib.loads(path.read_text(encoding="utf-8"))) for path in paths)
-
-
-def _language(stored: dict[str, Any]) -> Language:
-    joined: dict[str, list[str]] = {}
-    needing = []
-    for rule in stored["rule"]:
-        if "needs" in rule:
-            needing.append((rule["kind"], _any_case([rule["pattern"]]), frozenset(rule["needs"].split())))
-        else:
-            joined.setdefault(rule["kind"], []).append(rule["pattern"])
-    return Language(
-        letters=_any_case([stored["letters"]]) if "letters" in stored else None,
-        words=frozenset(stored.get("words", "").split()),
-        plain=tuple((kind, _any_case(patterns)) for kind, patterns in joined.items()),
-        needing=tuple(needing),
-        needed=frozenset().union(*(words for _, _, words in needing)),
-        date_words=re.compile(rf"(?:{'|'.join(stored['dates']['words'])})\.?", re.IGNORECASE),
-        date_evidence=_any_case(stored["dates"]["evidence"]),
-        bylines=re.compile("|".join(stored["bylines"]["patterns"])),
+def wordings() -> tuple[Wording, ...]:
+    """English, the other languages in its letters, and those in letters of their own."""
+    files = {path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.toml"))}
+    english = files.pop("en")
+    return (
+        _wording([english]),
+        _wording([file for file in files.values() if file["words"]]),
+        _wording([file for file in files.values() if not file["words"]]),
     )
 
 
-def _any_case(patterns: list[str]) -> re.Pattern[str]:
-    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.IGNORECASE)
+def _wording(files: Sequence[dict[str, Any]]) -> Wording:
+    rules = [rule for file in files for rule in file["rule"]]
+    named = [(f"(?P<{rule['kind']}_{n}>{rule['pattern']})", rule) for n, rule in enumerate(rules) if "needs" not in rule]
+    is_english = "letters" not in files[0]
+    needing = tuple(
+        (rule["kind"], re.compile(rule["pattern"], re.IGNORECASE), frozenset(rule["needs"].split()))
+        for rule in rules
+        if "needs" in rule
+    )
+    letters = [file["letters"] for file in files if "letters" in file]
+    return Wording(
+        plain=re.compile("|".join(p for p, rule in named if is_english or not _is_wild(rule["pattern"])), re.IGNORECASE),
+        wild=re.compile(
+            "|".join(p for p, rule in named if not is_english and _is_wild(rule["pattern"])) or "(?!)", re.IGNORECASE
+        ),
+        needing=needing,
+        needed=frozenset().union(*(words for _, _, words in needing)),
+        date_words=re.compile(rf"(?:{_joined(files, 'dates', 'words')})\.?", re.IGNORECASE),
+        date_evidence=re.compile(_joined(files, "dates", "evidence"), re.IGNORECASE),
+        bylines=re.compile(_joined(files, "bylines", "patterns")),
+        letters=re.compile("[" + "".join(each.strip("[]") for each in letters) + "]" if letters else "", re.IGNORECASE),
+        words=frozenset(word for file in files for word in file.get("words", "").split()),
+        is_latin=is_english or any(file["words"] for file in files),
+    )
+
+
+def _is_wild(pattern: str) -> bool:
+    """Whether a pattern, or its first alternative, begins with anything."""
+    return pattern.startswith((".{", "[^", "(?:[^"))
+
+
+def _joined(files: Sequence[dict[str, Any]], table: str, field: str) -> str:
+    return "|".join(f"(?:{pattern})" for file in files for pattern in file[table][field])
