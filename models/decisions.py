@@ -47,14 +47,13 @@ def decide(scored: Scored, cuts: tuple[Cut, ...]) -> tuple[tuple[Decision, ...],
     A text in another language is given nothing: names and loan words would still score, but the cuts were never measured
     on such text.
     """
-    english = is_english(scored.tokens)
-    if not english:
+    if not is_english(scored.n_seen, scored.n_english):
         return (Decision.NONE,) * len(cuts), Reason.UNSUPPORTED_LANGUAGE
-    decisions = tuple(cut.decide(score) for cut, score in zip(cuts, scored.scores.tolist(), strict=True))
-    if len(scored.tokens) < MIN_TOKENS:
+    decisions = tuple(cut.decide(score) for cut, score in zip(cuts, scored.scores, strict=True))
+    if scored.n_tokens < MIN_TOKENS:
         return tuple(Decision.REVIEW if d is Decision.ASSIGNED else d for d in decisions), Reason.TOO_SHORT
     if Decision.ASSIGNED in decisions:
         return decisions, None
-    if scored.n_known < MIN_KNOWN_SHARE * len(scored.tokens):
+    if scored.n_known < MIN_KNOWN_SHARE * scored.n_tokens:
         return decisions, Reason.OUT_OF_VOCABULARY
     return decisions, Reason.BELOW_THRESHOLD

@@ -157,7 +157,7 @@ def _tag(release: Release, parts: list[_Part], options: Options) -> Json:
             "topic": topic.id,
             "label": topic.label,
             "uri": topic.uri,
-            "score": float(scored.scores[index]),
+            "score": scored.scores[index],
             "threshold": release.cuts[index].threshold,
             "decision": decisions[index].value,
         }
@@ -184,5 +184,5 @@ def _explain(release: Release, parts: list[_Part], text: str, scored: Scored, in
         "evidence": strongest[:MAX_EVIDENCE],
         "bias": float(release.scorer.weights.bias[index]),
         "omitted": sum(entry["contribution"] for entry in strongest[MAX_EVIDENCE:]),
-        "margin": float(scored.margins[index]),
+        "margin": scored.margins[index],
     }

@@ -148,7 +148,7 @@ def weights_files(weights: Weights) -> dict[str, bytes]:
 
 def selftest_file(scorer: Scorer, texts: list[str]) -> bytes:
     """Texts with the scores this scorer gives them, one JSON object a line."""
-    rows = ({"text": text, "scores": scorer.score(text).scores.tolist()} for text in texts)
+    rows = ({"text": text, "scores": scorer.score(text).scores} for text in texts)
     return "".join(json.dumps(row) + "\n" for row in rows).encode()
 
 

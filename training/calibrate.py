@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from models.scorer import logistic
+from models.scoring import logistic
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

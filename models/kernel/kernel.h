@@ -7,5 +7,6 @@
 
 /* Add the types of a part to the module: 0, or -1 with an exception set. */
 int add_reading(PyObject *module);
+int add_scorer(PyObject *module);
 
 #endif

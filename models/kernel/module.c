@@ -11,6 +11,6 @@ static struct PyModuleDef kernel = {
 PyMODINIT_FUNC PyInit__kernel(void)
 {
     PyObject *module = PyModule_Create(&kernel);
-    if (module && add_reading(module) < 0) Py_CLEAR(module);
+    if (module && (add_reading(module) < 0 || add_scorer(module) < 0)) Py_CLEAR(module);
     return module;
 }

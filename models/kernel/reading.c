@@ -169,6 +169,10 @@ static PyTypeObject ReadingType;
 
 static PyObject *vocabulary_read(Vocabulary *self, PyObject *texts)
 {
+    if (!self->rarities) {
+        PyErr_SetString(PyExc_RuntimeError, "the vocabulary was not made");
+        return NULL;
+    }
     if (!PyList_Check(texts)) {
         PyErr_SetString(PyExc_TypeError, "texts must be a list");
         return NULL;
@@ -423,7 +427,7 @@ static int vocabulary_init(Vocabulary *self, PyObject *args, PyObject *kwargs)
     PyObject *stems;
     Py_buffer vectors, rarities;
     static char *names[] = {"stems", "vectors", "rarities", NULL};
-    if (self->vectors) {
+    if (self->lexicon.slots) {
         PyErr_SetString(PyExc_RuntimeError, "a vocabulary is made once");
         return -1;
     }
@@ -437,18 +441,20 @@ static int vocabulary_init(Vocabulary *self, PyObject *args, PyObject *kwargs)
     }
     self->n_latent = n ? cells / n : 0;
     self->vectors = PyMem_Malloc((size_t)vectors.len + 1);
-    self->rarities = PyMem_Malloc((size_t)n * sizeof *self->rarities + 1);
-    if (!self->vectors || !self->rarities) {
+    double *weights = PyMem_Malloc((size_t)n * sizeof *weights + 1);
+    if (!self->vectors || !weights) {
+        PyMem_Free(weights);
         PyErr_NoMemory();
         goto done;
     }
     memcpy(self->vectors, vectors.buf, (size_t)vectors.len);
     self->rarest = 1;
     for (Py_ssize_t i = 0; i < n; i++) {
-        self->rarities[i] = ((const float *)rarities.buf)[i];
-        if (self->rarities[i] > self->rarest) self->rarest = self->rarities[i];
+        weights[i] = ((const float *)rarities.buf)[i];
+        if (weights[i] > self->rarest) self->rarest = weights[i];
     }
     self->n_rows = n;
+    self->rarities = weights; /* last: with it the vocabulary is made */
     result = 0;
 done:
     PyBuffer_Release(&vectors);

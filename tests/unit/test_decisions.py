@@ -1,11 +1,10 @@
 """Decisions: assigned, review, none and why."""
 
-import numpy as np
 import pytest
 
 from models.decisions import Cut, Decision, Reason, decide
 from models.scorer import Scored
-from models.text import tokens
+from models.text import ENGLISH_WORDS, language_sample, tokens
 
 CUTS = (Cut(0.5, 0.2), Cut(0.8, 0.8))
 ENGLISH = "The council said on Monday that the bridge would be closed for the winter and that it was sorry."
@@ -13,7 +12,9 @@ ENGLISH = "The council said on Monday that the bridge would be closed for the wi
 
 def _scored(text: str, first: float, second: float, known: float = 1.0) -> Scored:
     found = tokens(text)
-    return Scored(np.zeros(2), np.array([first, second]), found, round(known * len(found)))
+    seen = language_sample(found)
+    n_english = sum(token in ENGLISH_WORDS for token in seen)
+    return Scored([0.0, 0.0], [first, second], len(found), round(known * len(found)), len(seen), n_english)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.release import Release
-from models.scorer import logistic
+from models.scoring import logistic
 from training.corpus import CORPUS_DIR, read_segments
 from training.fit import sklearn_pipeline
 
