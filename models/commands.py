@@ -42,10 +42,13 @@ def _chosen(ctx: click.Context, version: str | None) -> Path:
 @click.argument("version", required=False)
 @click.pass_context
 def show(ctx: click.Context, version: str | None) -> None:
-    """Print the model card of VERSION (default: the serving one)."""
+    """Print the model card of VERSION (default: the serving one), and which kernel scores with it."""
+    from models import kernels
+
     card = _chosen(ctx, version) / "MODEL_CARD.md"
     try:
         click.echo(card.read_text(encoding="utf-8"))
+        click.echo(f"Scored here by the {kernels.name()} kernel.")
     except OSError as error:
         raise ReleaseError(f"{card}: cannot be read ({error.strerror}); restore the folder") from None
 

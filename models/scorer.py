@@ -1,7 +1,6 @@
 """The scorer of a model: what it knows, and what it makes of a text. `models.scoring` defines the numbers."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,12 +56,18 @@ class Scorer:
 
     def __init__(self, weights: Weights):
         self.weights = weights
+        # frequent words first: what most texts need lies together in memory
+        n_words = len(weights.words)
+        order = np.argsort(weights.idf[:n_words], kind="stable")
+        place = np.empty(n_words, np.int32)
+        place[order] = np.arange(n_words, dtype=np.int32)
+        every = np.concatenate([order, np.arange(n_words, len(weights.idf))])
         self._arguments = (
-            weights.words,
-            np.ascontiguousarray(weights.pairs, np.int32),
-            np.ascontiguousarray(weights.kinds, np.int32),
-            np.ascontiguousarray(weights.idf, np.float64),
-            np.ascontiguousarray(weights.coef, np.float64),
+            [weights.words[index] for index in order],
+            np.ascontiguousarray(place[weights.pairs], np.int32),
+            np.ascontiguousarray(weights.kinds[order], np.int32),
+            np.ascontiguousarray(weights.idf[every], np.float64),
+            np.ascontiguousarray(weights.coef[every], np.float64),
             np.ascontiguousarray(weights.bias, np.float64),
             sorted(ENGLISH_WORDS),
         )

@@ -21,7 +21,9 @@ Ints = NDArray[np.int32]
 class Scorer:
     """Scores texts. Holds no state of a text; may be shared by threads. The arguments are the fields of `Weights`."""
 
-    def __init__(self, words: list[str], pairs: Ints, kinds: Ints, idf: Floats, coef: Floats, bias: Floats, function_words: list[str]):
+    def __init__(  # noqa: PLR0917 - the order is the kernel's
+        self, words: list[str], pairs: Ints, kinds: Ints, idf: Floats, coef: Floats, bias: Floats, function_words: list[str]
+    ):
         self._ids = {word: index for index, word in enumerate(words)}
         self._n_words, self._n_pairs = len(words), len(pairs)
         self._kinds, self._idf, self._coef, self._bias = kinds, idf, coef, bias

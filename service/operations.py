@@ -2,6 +2,7 @@
 
 from flask import Blueprint, Response
 
+from models import kernels
 from service.model import serving
 from service.schema import json_response
 
@@ -21,8 +22,8 @@ def topics() -> Response:
 
 @blueprint.get("/model")
 def model() -> Response:
-    """The manifest and figures of the serving model."""
-    return json_response(dict(serving().manifest))
+    """The manifest and figures of the serving model, and which kernel scores with it."""
+    return json_response({**serving().manifest, "kernel": kernels.name()})
 
 
 @blueprint.get("/healthz")

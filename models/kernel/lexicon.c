@@ -2,25 +2,63 @@
 
 #include <string.h>
 
+/* Lower case of ASCII letters is a bit; digits have it, and `_` becomes what no other word character is. */
+static inline uint64_t pack(uint32_t letter, Py_ssize_t place)
+{
+    return (uint64_t)(letter | 0x20) << (8 * place);
+}
+
+/* A key of letters in lower case; packed if it can be. */
+static Key key_of(const uint32_t *letters, Py_ssize_t n)
+{
+    Key key = {0, 0, letters, n};
+    if (n > PACKED) return key;
+    for (Py_ssize_t i = 0; i < n; i++) {
+        if (letters[i] >= 128) return (Key){0, 0, letters, n};
+        if (i < 8) key.low |= pack(letters[i], i);
+        else key.high |= pack(letters[i], i - 8);
+    }
+    key.letters = NULL;
+    return key;
+}
+
+int32_t lexicon_find_letters(const Lexicon *lexicon, const Key *key)
+{
+    uint64_t hash = hash_key(key);
+    for (Py_ssize_t at = (Py_ssize_t)hash & lexicon->mask; lexicon->slots[at].index >= 0; at = (at + 1) & lexicon->mask) {
+        const Slot *slot = &lexicon->slots[at];
+        Py_ssize_t start = lexicon->starts[slot->index];
+        if (slot->low == 0 && slot->high == hash && lexicon->starts[slot->index + 1] - start == key->n &&
+            memcmp(lexicon->letters + start, key->letters, (size_t)key->n * sizeof *key->letters) == 0)
+            return slot->index;
+    }
+    return -1;
+}
+
 static int add_word(Lexicon *lexicon, Py_ssize_t index, PyObject *word)
 {
-    if (!PyUnicode_Check(word)) {
-        PyErr_SetString(PyExc_TypeError, "every word must be a str");
+    if (!PyUnicode_Check(word) || PyUnicode_GET_LENGTH(word) == 0) {
+        PyErr_SetString(PyExc_TypeError, "every word must be a str, and not empty");
         return -1;
     }
     Py_ssize_t n = PyUnicode_GET_LENGTH(word), start = lexicon->starts[index];
     uint32_t *letters = lexicon->letters + start;
     for (Py_ssize_t i = 0; i < n; i++) letters[i] = PyUnicode_READ_CHAR(word, i);
+    if (letters[0] == 0) {
+        PyErr_SetString(PyExc_ValueError, "a word begins with NUL");
+        return -1;
+    }
     lexicon->starts[index + 1] = start + n;
-    lexicon->hashes[index] = hash_letters(letters, n);
     if (n > lexicon->longest) lexicon->longest = n;
-    if (lexicon_find(lexicon, letters, n, lexicon->hashes[index]) >= 0) {
+    Key key = key_of(letters, n);
+    if (lexicon_find(lexicon, &key) >= 0) {
         PyErr_Format(PyExc_ValueError, "the word %R stands twice", word);
         return -1;
     }
-    Py_ssize_t slot = lexicon->hashes[index] & lexicon->mask;
-    while (lexicon->slots[slot] >= 0) slot = (slot + 1) & lexicon->mask;
-    lexicon->slots[slot] = (int32_t)index;
+    uint64_t hash = hash_key(&key);
+    Py_ssize_t at = (Py_ssize_t)hash & lexicon->mask;
+    while (lexicon->slots[at].index >= 0) at = (at + 1) & lexicon->mask;
+    lexicon->slots[at] = (Slot){key.low, key.letters ? hash : key.high, (int32_t)index};
     return 0;
 }
 
@@ -43,13 +81,12 @@ int lexicon_init(Lexicon *lexicon, PyObject *words)
     lexicon->mask = slots - 1;
     lexicon->slots = PyMem_Malloc((size_t)slots * sizeof *lexicon->slots);
     lexicon->starts = PyMem_Calloc((size_t)n + 1, sizeof *lexicon->starts);
-    lexicon->hashes = PyMem_Calloc((size_t)n + 1, sizeof *lexicon->hashes);
     lexicon->letters = PyMem_Calloc((size_t)n_letters + 1, sizeof *lexicon->letters);
-    if (!lexicon->slots || !lexicon->starts || !lexicon->hashes || !lexicon->letters) {
+    if (!lexicon->slots || !lexicon->starts || !lexicon->letters) {
         PyErr_NoMemory();
         return -1;
     }
-    memset(lexicon->slots, 0xff, (size_t)slots * sizeof *lexicon->slots);
+    memset(lexicon->slots, 0xff, (size_t)slots * sizeof *lexicon->slots); /* every index -1 */
     for (Py_ssize_t i = 0; i < n; i++)
         if (add_word(lexicon, i, PyList_GET_ITEM(words, i)) < 0) return -1;
     return 0;
@@ -59,21 +96,8 @@ void lexicon_free(Lexicon *lexicon)
 {
     PyMem_Free(lexicon->slots);
     PyMem_Free(lexicon->starts);
-    PyMem_Free(lexicon->hashes);
     PyMem_Free(lexicon->letters);
     memset(lexicon, 0, sizeof *lexicon);
-}
-
-int32_t lexicon_find(const Lexicon *lexicon, const uint32_t *letters, Py_ssize_t n, uint32_t hash)
-{
-    for (Py_ssize_t slot = hash & lexicon->mask; lexicon->slots[slot] >= 0; slot = (slot + 1) & lexicon->mask) {
-        int32_t index = lexicon->slots[slot];
-        Py_ssize_t start = lexicon->starts[index];
-        if (lexicon->hashes[index] == hash && lexicon->starts[index + 1] - start == n &&
-            memcmp(lexicon->letters + start, letters, (size_t)n * sizeof *letters) == 0)
-            return index;
-    }
-    return -1;
 }
 
 /* Lower case takes more than a letter at a time for these two alone (Unicode's SpecialCasing; a test goes through all). */
@@ -110,36 +134,54 @@ void words_free(Words *words)
     Py_CLEAR(words->owned);
 }
 
-/* Lower case of an ASCII word character, else 0. */
-static const uint8_t ASCII[128] = {
-    ['0'] = '0', '1', '2', '3', '4', '5', '6', '7', '8', '9',
-    ['A'] = 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm',
-    'n', 'o', 'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z',
-    ['_'] = '_',
-    ['a'] = 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm',
-    'n', 'o', 'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z',
+/* Word characters of ASCII. */
+static const uint8_t IS_WORD[128] = {
+    ['0'] = 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    ['A'] = 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    ['_'] = 1,
+    ['a'] = 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
 };
 
-static inline uint32_t word_letter(Py_UCS4 letter)
+static inline int is_word(Py_UCS4 letter)
 {
-    if (letter < 128) return ASCII[letter];
-    return Py_UNICODE_ISALNUM(letter) ? Py_UNICODE_TOLOWER(letter) : 0;
+    return letter < 128 ? IS_WORD[letter] : Py_UNICODE_ISALNUM(letter);
 }
 
-Py_ssize_t words_next(Words *words, uint32_t *letters, Py_ssize_t room)
-{
-    Py_ssize_t at = words->at, end = words->length, n = 0;
-    uint32_t letter;
-    if (words->is_ascii) {
-        const uint8_t *data = words->data;
-        while (at < end && !ASCII[data[at]]) at++;
-        for (; at < end && (letter = ASCII[data[at]]); at++, n++)
-            if (n < room) letters[n] = letter;
-    } else {
-        while (at < end && !word_letter(PyUnicode_READ(words->kind, words->data, at))) at++;
-        for (; at < end && (letter = word_letter(PyUnicode_READ(words->kind, words->data, at))); at++, n++)
-            if (n < room) letters[n] = letter;
+/* One function for each width of letters: the run, then its key. */
+#define DEFINE_NEXT(NAME, TYPE, IS_WORD_OF)                                                          \
+    static Py_ssize_t NAME(Words *words, Key *key, Py_ssize_t limit, uint32_t *room)                 \
+    {                                                                                                \
+        const TYPE *data = words->data;                                                              \
+        Py_ssize_t at = words->at, end = words->length, start, n;                                    \
+        uint32_t all = 0;                                                                            \
+        while (at < end && !IS_WORD_OF(data[at])) at++;                                              \
+        for (start = at; at < end && IS_WORD_OF(data[at]); at++) all |= data[at];                    \
+        words->at = at;                                                                              \
+        n = at - start < limit ? at - start : limit;                                                 \
+        *key = (Key){0, 0, NULL, n};                                                                 \
+        if (all < 128 && n <= PACKED) {                                                              \
+            for (Py_ssize_t i = 0; i < n && i < 8; i++) key->low |= pack(data[start + i], i);        \
+            for (Py_ssize_t i = 8; i < n; i++) key->high |= pack(data[start + i], i - 8);            \
+        } else {                                                                                     \
+            for (Py_ssize_t i = 0; i < n; i++) room[i] = Py_UNICODE_TOLOWER(data[start + i]);        \
+            *key = key_of(room, n);                                                                  \
+        }                                                                                            \
+        return at - start;                                                                           \
     }
-    words->at = at;
-    return n;
+
+#define IS_WORD_OF_ASCII(letter) IS_WORD[letter]
+
+DEFINE_NEXT(next_of_ascii, uint8_t, IS_WORD_OF_ASCII)
+DEFINE_NEXT(next_of_ucs1, Py_UCS1, is_word)
+DEFINE_NEXT(next_of_ucs2, Py_UCS2, is_word)
+DEFINE_NEXT(next_of_ucs4, Py_UCS4, is_word)
+
+Py_ssize_t words_next(Words *words, Key *key, Py_ssize_t limit, uint32_t *room)
+{
+    if (words->is_ascii) return next_of_ascii(words, key, limit, room);
+    switch (words->kind) {
+    case PyUnicode_1BYTE_KIND: return next_of_ucs1(words, key, limit, room);
+    case PyUnicode_2BYTE_KIND: return next_of_ucs2(words, key, limit, room);
+    default: return next_of_ucs4(words, key, limit, room);
+    }
 }

@@ -6,26 +6,37 @@
 #include <Python.h>
 #include <stdint.h>
 
+enum { PACKED = 16 }; /* ASCII letters that a key holds by itself */
+
+/* A word by its letters: packed into two numbers, first letter lowest, if it is short and ASCII; else by pointer. */
+typedef struct {
+    uint64_t low, high;
+    const uint32_t *letters; /* NULL: packed */
+    Py_ssize_t n;
+} Key;
+
+typedef struct {
+    uint64_t low, high; /* of a packed word; a word that is not has its hash in `high` and 0 in `low` */
+    int32_t index;      /* -1: a free slot */
+} Slot;
+
 /* A hash table from words to numbers. Words are verified letter by letter: equal hashes are never taken for equal words. */
 typedef struct {
     Py_ssize_t n_words;
-    Py_ssize_t longest;   /* letters of the longest word */
-    Py_ssize_t mask;      /* slots - 1; slots are a power of two, at least twice the words */
-    int32_t *slots;       /* index of a word, or -1 */
-    Py_ssize_t *starts;   /* n_words + 1: where a word's letters begin in `letters` */
-    uint32_t *hashes;
-    uint32_t *letters;    /* code points of all words */
+    Py_ssize_t longest; /* letters of the longest word */
+    Py_ssize_t mask;    /* slots - 1; slots are a power of two, at least twice the words */
+    Slot *slots;
+    Py_ssize_t *starts; /* n_words + 1: where a word's letters begin in `letters` */
+    uint32_t *letters;  /* code points of all words */
 } Lexicon;
 
 /* Fill from a list of str. 0, or -1 with an exception set; the lexicon may be freed either way. */
 int lexicon_init(Lexicon *lexicon, PyObject *words);
 void lexicon_free(Lexicon *lexicon);
-/* Index of a word given by its letters and hash, or -1. */
-int32_t lexicon_find(const Lexicon *lexicon, const uint32_t *letters, Py_ssize_t n, uint32_t hash);
 
 /* Runs of word characters (Python's \w) of a text in lower case. `text` must stay alive. */
 typedef struct {
-    PyObject *owned;      /* the text in lower case where that takes more than a letter at a time, or NULL */
+    PyObject *owned; /* the text in lower case where that takes more than a letter at a time, or NULL */
     int kind;
     int is_ascii;
     const void *data;
@@ -35,15 +46,45 @@ typedef struct {
 /* 0, or -1 with an exception set. */
 int words_init(Words *words, PyObject *text);
 void words_free(Words *words);
-/* Letters of the next run, or 0 at the end. The first `room` of them are written to `letters`. */
-Py_ssize_t words_next(Words *words, uint32_t *letters, Py_ssize_t room);
+/* The next run as a key of its first `limit` letters; the number of its letters, or 0 at the end. `room` holds `limit` letters and
+ * is written to only if the key cannot be packed. Needs no interpreter lock. */
+Py_ssize_t words_next(Words *words, Key *key, Py_ssize_t limit, uint32_t *room);
 
-/* FNV-1a over code points. */
-static inline uint32_t hash_letters(const uint32_t *letters, Py_ssize_t n)
+static inline uint64_t hash_key(const Key *key)
 {
-    uint32_t hash = 2166136261u;
-    for (Py_ssize_t i = 0; i < n; i++) hash = (hash ^ letters[i]) * 16777619u;
-    return hash ^ (hash >> 15);
+    uint64_t hash;
+    if (!key->letters) {
+        hash = (key->low * 0x9E3779B97F4A7C15u) ^ ((key->high + 0x632BE59BD9B4E019u) * 0xD6E8FEB86659FD93u);
+    } else {
+        hash = 14695981039346656037u; /* FNV-1a */
+        for (Py_ssize_t i = 0; i < key->n; i++) hash = (hash ^ key->letters[i]) * 1099511628211u;
+    }
+    return hash ^ (hash >> 32);
+}
+
+/* Ask the memory for what finding a key will need: a vocabulary is larger than the caches near the processor. */
+#if defined(__GNUC__) || defined(__clang__)
+#define PREFETCH(place) __builtin_prefetch(place)
+#else
+#define PREFETCH(place) ((void)0)
+#endif
+
+static inline void lexicon_prefetch(const Lexicon *lexicon, const Key *key)
+{
+    PREFETCH(&lexicon->slots[(Py_ssize_t)hash_key(key) & lexicon->mask]);
+}
+
+/* Index of a word, or -1. */
+int32_t lexicon_find_letters(const Lexicon *lexicon, const Key *key);
+
+static inline int32_t lexicon_find(const Lexicon *lexicon, const Key *key)
+{
+    if (key->letters) return lexicon_find_letters(lexicon, key);
+    for (Py_ssize_t at = (Py_ssize_t)hash_key(key) & lexicon->mask;; at = (at + 1) & lexicon->mask) {
+        const Slot *slot = &lexicon->slots[at];
+        if (slot->index < 0) return -1;
+        if (slot->low == key->low && slot->high == key->high) return slot->index;
+    }
 }
 
 #endif

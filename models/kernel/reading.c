@@ -59,6 +59,7 @@ static inline void minus(double *out, const double *a, const double *b, Py_ssize
 
 typedef struct {
     uint32_t letters[STEM];
+    uint64_t low; /* of a packed stem */
     int32_t n, id;
 } NewStem;
 
@@ -67,13 +68,15 @@ typedef struct {
     Py_ssize_t mask, used;
 } NewStems;
 
-static NewStem *new_slot(const NewStems *table, const uint32_t *letters, int32_t n, uint32_t hash)
+static NewStem *new_slot(const NewStems *table, const Key *key)
 {
-    Py_ssize_t slot = hash & table->mask;
-    while (table->slots[slot].n &&
-           (table->slots[slot].n != n || memcmp(table->slots[slot].letters, letters, (size_t)n * sizeof *letters)))
-        slot = (slot + 1) & table->mask;
-    return &table->slots[slot];
+    for (Py_ssize_t at = (Py_ssize_t)hash_key(key) & table->mask;; at = (at + 1) & table->mask) {
+        NewStem *stem = &table->slots[at];
+        if (!stem->n) return stem;
+        if (stem->n == key->n && stem->low == key->low &&
+            (!key->letters || memcmp(stem->letters, key->letters, (size_t)key->n * sizeof *key->letters) == 0))
+            return stem;
+    }
 }
 
 static int new_grow(NewStems *table)
@@ -83,23 +86,25 @@ static int new_grow(NewStems *table)
     if (!larger.slots) return -1;
     for (Py_ssize_t i = 0; i <= table->mask; i++) {
         const NewStem *stem = &table->slots[i];
-        if (stem->n) *new_slot(&larger, stem->letters, stem->n, hash_letters(stem->letters, stem->n)) = *stem;
+        Key key = {stem->low, 0, stem->low ? NULL : stem->letters, stem->n};
+        if (stem->n) *new_slot(&larger, &key) = *stem;
     }
     PyMem_Free(table->slots);
     *table = larger;
     return 0;
 }
 
-static int32_t new_id(NewStems *table, const uint32_t *letters, int32_t n, uint32_t hash, Py_ssize_t first)
+static int32_t new_id(NewStems *table, const Key *key, Py_ssize_t first)
 {
-    NewStem *stem = new_slot(table, letters, n, hash);
+    NewStem *stem = new_slot(table, key);
     if (stem->n) return stem->id;
     if (2 * (table->used + 1) > table->mask) {
         if (new_grow(table) < 0) return -1;
-        stem = new_slot(table, letters, n, hash);
+        stem = new_slot(table, key);
     }
-    memcpy(stem->letters, letters, (size_t)n * sizeof *letters);
-    stem->n = n;
+    if (key->letters) memcpy(stem->letters, key->letters, (size_t)key->n * sizeof *key->letters);
+    stem->low = key->low;
+    stem->n = (int32_t)key->n;
     stem->id = (int32_t)(first + table->used++);
     return stem->id;
 }
@@ -125,15 +130,14 @@ static int read_line(Reading *self, Py_ssize_t line, PyObject *text, NewStems *f
     const Vocabulary *v = (const Vocabulary *)self->vocabulary;
     uint32_t letters[STEM];
     Words words;
+    Key key;
     Py_ssize_t n;
     if (words_init(&words, text) < 0) return -1;
-    while ((n = words_next(&words, letters, STEM)) > 0) {
+    while ((n = words_next(&words, &key, STEM, letters)) > 0) {
         if (n < MIN_STEM) continue;
-        if (n > STEM) n = STEM;
-        uint32_t hash = hash_letters(letters, n);
-        int32_t id = lexicon_find(&v->lexicon, letters, n, hash);
+        int32_t id = lexicon_find(&v->lexicon, &key);
         if (id >= v->n_rows) continue; /* says nothing */
-        if (id < 0 && (id = new_id(fresh, letters, (int32_t)n, hash, v->n_rows)) < 0) goto no_memory;
+        if (id < 0 && (id = new_id(fresh, &key, v->n_rows)) < 0) goto no_memory;
         if (id >= *room) {
             Py_ssize_t larger = *room * 2 > id ? *room * 2 : id + 1;
             Py_ssize_t *grown = PyMem_Realloc(*last_line, (size_t)larger * sizeof **last_line);

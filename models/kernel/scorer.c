@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { N_LOGS = 64, LANGUAGE_SAMPLE = 200 };
+enum { AHEAD = 16 /* tokens read before they are looked up */, N_LOGS = 64, LANGUAGE_SAMPLE = 200 };
 
 /* A pair of neighbouring words that is a feature. */
 typedef struct {
@@ -30,7 +30,8 @@ typedef struct {
     uint8_t *begins_pair; /* (n_words) */
     uint8_t *is_function; /* (lexicon.n_words) */
     int32_t *kinds;       /* (n_words): feature of a word's kind, or -1 */
-    double *idf, *coef, *bias;
+    float *rows; /* (n_features, 1 + n_topics): idf and coefficients of a feature side by side; a release holds float32 */
+    double *bias;
     double logs[N_LOGS];
     Scratch scratch;
 } Scorer;
@@ -68,27 +69,37 @@ static int scratch_init(Scratch *scratch, const Scorer *self)
     scratch->counts = PyMem_RawCalloc((size_t)self->n_features + 1, sizeof *scratch->counts);
     scratch->touched = PyMem_RawMalloc(((size_t)self->n_features + 1) * sizeof *scratch->touched);
     scratch->tokens = PyMem_RawMalloc((size_t)scratch->room * sizeof *scratch->tokens);
-    scratch->letters = PyMem_RawMalloc(((size_t)self->lexicon.longest + 1) * sizeof *scratch->letters);
+    scratch->letters = PyMem_RawMalloc(((size_t)self->lexicon.longest + PACKED) * sizeof *scratch->letters);
     return scratch->counts && scratch->touched && scratch->tokens && scratch->letters ? 0 : -1;
 }
 
 /* Read the tokens of a text into scratch. 0, or -1 for want of memory. Needs no interpreter lock. */
 static int read_tokens(const Scorer *self, Words *words, Scratch *scratch, Counts *counts)
 {
-    const Py_ssize_t longest = self->lexicon.longest;
-    Py_ssize_t n, at = 0;
+    const Py_ssize_t longest = self->lexicon.longest > PACKED ? self->lexicon.longest : PACKED;
+    Py_ssize_t n = 1, at = 0;
+    Key keys[AHEAD];
     memset(counts, 0, sizeof *counts);
-    while ((n = words_next(words, scratch->letters, longest)) > 0) {
-        if (n < 2) continue;
-        if (at == scratch->room) {
+    while (n > 0) {
+        int held = 0;
+        while (held < AHEAD && (n = words_next(words, &keys[held], longest, scratch->letters)) > 0) {
+            if (n < 2) continue;
+            if (keys[held].letters) { /* its letters lie where the next ones will: find it now */
+                keys[held].n = n > longest ? -1 : lexicon_find(&self->lexicon, &keys[held]);
+            } else lexicon_prefetch(&self->lexicon, &keys[held]);
+            held++;
+        }
+        if (at + AHEAD > scratch->room) {
             int32_t *grown = PyMem_RawRealloc(scratch->tokens, (size_t)scratch->room * 2 * sizeof *grown);
             if (!grown) return -1;
             scratch->tokens = grown;
             scratch->room *= 2;
         }
-        int32_t id = n > longest ? -1 : lexicon_find(&self->lexicon, scratch->letters, n, hash_letters(scratch->letters, n));
-        counts->n_known += id >= 0 && id < self->n_words;
-        scratch->tokens[at++] = id;
+        for (int i = 0; i < held; i++) {
+            int32_t id = keys[i].letters ? (int32_t)keys[i].n : lexicon_find(&self->lexicon, &keys[i]);
+            counts->n_known += id >= 0 && id < self->n_words;
+            scratch->tokens[at++] = id;
+        }
     }
     counts->n_tokens = at;
     /* whether it is English is told by a sample of tokens all over the text */
@@ -125,11 +136,11 @@ static void weigh(const Scorer *self, Scratch *scratch, Py_ssize_t n_tokens, dou
     for (Py_ssize_t t = 0; t < n_topics; t++) margins[t] = 0;
     for (Py_ssize_t i = 0; i < n; i++) {
         int32_t feature = scratch->touched[i], times = scratch->counts[feature];
-        double weight = (1.0 + (times < N_LOGS ? self->logs[times] : log(times))) * self->idf[feature];
-        const double *row = self->coef + (Py_ssize_t)feature * n_topics;
+        const float *row = self->rows + (Py_ssize_t)feature * (1 + n_topics);
+        double weight = (1.0 + (times < N_LOGS ? self->logs[times] : log(times))) * row[0];
         scratch->counts[feature] = 0;
         norm += weight * weight;
-        for (Py_ssize_t t = 0; t < n_topics; t++) margins[t] += weight * row[t];
+        for (Py_ssize_t t = 0; t < n_topics; t++) margins[t] += weight * row[1 + t];
     }
     norm = norm > 0 ? 1.0 / sqrt(norm) : 0.0;
     for (Py_ssize_t t = 0; t < n_topics; t++) margins[t] = margins[t] * norm + self->bias[t];
@@ -145,7 +156,7 @@ static double logistic(double margin)
 /* Score one text into margins: 0, or -1 with an exception set. */
 static int score_text(Scorer *self, PyObject *text, double *margins, Counts *counts)
 {
-    if (!self->idf) {
+    if (!self->rows) {
         PyErr_SetString(PyExc_RuntimeError, "the scorer was not made");
         return -1;
     }
@@ -241,18 +252,10 @@ static void scorer_dealloc(Scorer *self)
     PyMem_Free(self->begins_pair);
     PyMem_Free(self->is_function);
     PyMem_Free(self->kinds);
-    PyMem_Free(self->idf);
-    PyMem_Free(self->coef);
+    PyMem_Free(self->rows);
     PyMem_Free(self->bias);
     scratch_free(&self->scratch);
     Py_TYPE(self)->tp_free(self);
-}
-
-static double *copied(const Py_buffer *buffer)
-{
-    double *copy = PyMem_Malloc((size_t)buffer->len + 1);
-    if (copy) memcpy(copy, buffer->buf, (size_t)buffer->len);
-    return copy;
 }
 
 /* The words that tell English: those of the vocabulary are marked, the others stand behind it. */
@@ -354,16 +357,21 @@ static int scorer_init(Scorer *self, PyObject *args, PyObject *kwargs)
         goto done;
     }
     if (mark_function_words(self, words, function_words) < 0 || add_pairs(self, pairs.buf) < 0 || add_kinds(self, kinds.buf) < 0) goto done;
-    self->coef = copied(&coef);
-    self->bias = copied(&bias);
-    double *weights = copied(&idf);
-    if (!weights || !self->coef || !self->bias || scratch_init(&self->scratch, self) < 0) {
-        PyMem_Free(weights);
+    float *rows = PyMem_Malloc((size_t)(self->n_features * (1 + self->n_topics)) * sizeof *rows + 1);
+    self->bias = PyMem_Malloc((size_t)bias.len + 1);
+    if (!rows || !self->bias || scratch_init(&self->scratch, self) < 0) {
+        PyMem_Free(rows);
         PyErr_NoMemory();
         goto done;
     }
+    memcpy(self->bias, bias.buf, (size_t)bias.len);
+    for (Py_ssize_t i = 0; i < self->n_features; i++) {
+        rows[i * (1 + self->n_topics)] = (float)((const double *)idf.buf)[i];
+        for (Py_ssize_t t = 0; t < self->n_topics; t++)
+            rows[i * (1 + self->n_topics) + 1 + t] = (float)((const double *)coef.buf)[i * self->n_topics + t];
+    }
     for (int i = 1; i < N_LOGS; i++) self->logs[i] = log(i);
-    self->idf = weights; /* last: with it the scorer is made */
+    self->rows = rows; /* last: with them the scorer is made */
     result = 0;
 done:
     PyBuffer_Release(&pairs);

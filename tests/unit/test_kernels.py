@@ -1,11 +1,13 @@
 """The compiled kernel and the reference give the same numbers."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models import kernels, reading
+from models import kernels, reading, scoring
 from models.cohesion import STRANGER_CUES
 from models.cutting import read_segmenter, shipped_files
 from training.corpus import CORPUS_DIR, read_segments
@@ -94,6 +96,92 @@ def test_places_outside_are_refused() -> None:
             call()
     with pytest.raises(ValueError, match="too small"):
         lines.stranger_cues(0, 2, np.zeros(3))
+
+
+def _random_model(words: list[str], seed: int) -> tuple[object, ...]:
+    rng = np.random.default_rng(seed)
+    n = len(words)
+    pairs = np.array(sorted({tuple(pair) for pair in rng.integers(0, n, (n, 2)).tolist()}), np.int32).reshape(-1, 2)
+    kinds = rng.integers(-1, 2, n).astype(np.int32)
+    n_features = n + len(pairs) + 2
+    return (
+        words,
+        pairs,
+        kinds,
+        (1 + rng.random(n_features)).astype(np.float32).astype(np.float64),
+        rng.normal(size=(n_features, 3)).astype(np.float32).astype(np.float64),
+        rng.normal(size=3),
+        ["the", "of", words[0]],
+    )
+
+
+SCORED = sorted({"kim", "sanctions", "élysée", "санкции", "ii", "snake_case", "x" * 16, "y" * 17, "한국", "12", "ﬁnance", "of"})
+MODEL = _random_model(SCORED, 3)
+SCORERS = scoring.Scorer(*MODEL), compiled.Scorer(*MODEL)
+TEXT = st.one_of(
+    st.text(max_size=200),
+    st.lists(
+        st.sampled_from([*SCORED, *(word.upper() for word in SCORED), "İ", "ΣΑΣ", "zz", "\ud800", "\x00", "—"]), max_size=60
+    ).map(" ".join),
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(TEXT)
+def test_any_text_is_scored_alike(text: str) -> None:
+    """Margins, scores and the counts of tokens, for any characters."""
+    (margins, scores, *counts), (their_margins, their_scores, *their_counts) = (scorer.score(text) for scorer in SCORERS)
+    assert counts == their_counts
+    np.testing.assert_allclose(margins, their_margins, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(scores, their_scores, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["word " * 100_000, "a" * 5_000_000, " ".join(f"w{i}" for i in range(100_000)), "\x00" * 1000, "İ" * 10_000, "kim " * 70],
+    ids=["long", "one word", "all different", "NUL", "dotted", "often"],
+)
+def test_extreme_texts_are_scored_alike(text: str) -> None:
+    """Megabytes, one word of megabytes, a hundred thousand words: same answer as the reference."""
+    ours, theirs = (scorer.score(text) for scorer in SCORERS)
+    np.testing.assert_allclose(ours[0], theirs[0], rtol=0, atol=1e-9)
+    assert ours[2:] == theirs[2:]
+
+
+def test_many_texts_are_scored_as_each_alone() -> None:
+    """A batch is its texts, from several threads at once too."""
+    texts = ["kim sanctions", "", "of the 12", "élysée " * 9] * 50
+    expected = [SCORERS[0].score(text)[1] for text in texts]
+
+    def work(_: int) -> np.ndarray:
+        scores = np.empty((len(texts), 3))
+        SCORERS[1].score_many(texts, scores)
+        return scores
+
+    with ThreadPoolExecutor(4) as pool:
+        for scores in pool.map(work, range(16)):
+            np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-9)
+    with pytest.raises(ValueError, match="too small"):
+        SCORERS[1].score_many(texts, np.empty(3))
+
+
+@pytest.mark.parametrize("broken", range(7))
+def test_a_model_that_does_not_fit_together_is_refused(broken: int) -> None:
+    """Shapes, indices and repeats are checked before anything is scored."""
+    arguments = list(MODEL)
+    arguments[broken] = [
+        [*SCORED[:-1], SCORED[0]],
+        np.array([[0, len(SCORED)]], np.int32),
+        np.full(len(SCORED), 99, np.int32),
+        np.ones(3),
+        np.ones((3, 3)),
+        np.ones(1),
+        [None],
+    ][broken]
+    with pytest.raises((ValueError, TypeError)):
+        compiled.Scorer(*arguments)
+    with pytest.raises(RuntimeError, match="not made"):
+        compiled.Scorer.__new__(compiled.Scorer).score("text")
 
 
 def test_the_reference_can_be_forced(monkeypatch: pytest.MonkeyPatch) -> None:
