@@ -3,7 +3,7 @@
 stems.txt      one stem a line
 vectors.npy    float16 (n_stems, n_latent)
 rarities.npy   float32 (n_stems,)
-cutting.json   stems that say nothing, and the weights and biases of the two scorers by cue
+cutting.json   stems that say nothing, and the weights and biases of the scorers by cue and word
 """
 
 import io
@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from models.boilerplate import CUES as BOILERPLATE_CUES
+from models.boilerplate import Boilerplate
 from models.cohesion import OPENING_CUES, STRANGER_CUES, Linear, Vocabulary
 from models.segmenter import Segmenter
 
@@ -28,6 +30,11 @@ def segmenter_files(segmenter: Segmenter) -> dict[str, bytes]:
         "silent": vocabulary.silent,
         "strangers": _as_dict(segmenter.strangers, STRANGER_CUES),
         "openings": _as_dict(segmenter.openings, OPENING_CUES),
+        "boilerplate": {
+            "bias": segmenter.boilerplate.bias,
+            "cues": dict(zip(BOILERPLATE_CUES, segmenter.boilerplate.cues, strict=True)),
+            "words": segmenter.boilerplate.words,
+        },
     }
     return {
         "stems.txt": "".join(f"{stem}\n" for stem in vocabulary.stems).encode(),
@@ -48,7 +55,14 @@ def read_segmenter(files: Mapping[str, bytes]) -> Segmenter:
         raise ValueError("vectors.npy or rarities.npy holds a value that is no number")
     stored = json.loads(files["cutting.json"])
     vocabulary = Vocabulary(stems, list(stored["silent"]), vectors.astype(np.float32), rarities.astype(np.float32))
-    return Segmenter(vocabulary, _linear(stored["strangers"], STRANGER_CUES), _linear(stored["openings"], OPENING_CUES))
+    found = stored["boilerplate"]
+    boilerplate = Boilerplate(
+        {str(word): float(weight) for word, weight in found["words"].items()},
+        tuple(float(found["cues"][cue]) for cue in BOILERPLATE_CUES),
+        float(found["bias"]),
+    )
+    strangers, openings = _linear(stored["strangers"], STRANGER_CUES), _linear(stored["openings"], OPENING_CUES)
+    return Segmenter(vocabulary, strangers, openings, boilerplate)
 
 
 def shipped_files(folder: Path = SHIPPED) -> dict[str, bytes]:

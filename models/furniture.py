@@ -40,7 +40,8 @@ END = 16  # characters in which a line's last sentence ends
 _MENU_MARK = re.compile(r"[|·•»›>/\t]|\s{3}")
 _MENU_SPLIT = re.compile(r"\s+[|·•»›>/]\s+|\t+|\s{3,}|\s*\|\s*")
 _CREDIT_MARK = re.compile(r"[|·•,–—]|\s-\s")
-_CREDIT_SPLIT = re.compile(r"\s+[|·•–—-]\s+|\s*[|·•]\s*|,\s+")
+_CREDIT_SPLIT = re.compile(r"\s+[|·•–—-]\s+|\s*[|·•]\s*")
+_COMMA = re.compile(r",\s+")
 _SENTENCE_END = re.compile(r"""[.!?…。！？]['"’”»)\]]*(?: [^\w\s]*\d*[^\w\s]*)?$""")  # an end mark ("-30-") may follow
 
 
@@ -84,12 +85,13 @@ def split_credit(line: str) -> tuple[str, str] | None:
     """Source and age of a line that holds both ("Reuters · 3 hours ago"), else None."""
     if len(line) > MAX_DATE or not _CREDIT_MARK.search(line):
         return None
-    parts = [part.strip(" -–—•·|") for part in _CREDIT_SPLIT.split(line)]
-    if len(parts) != 2 or not all(parts):
-        return None
-    for source, age in (parts, parts[::-1]):
-        if is_date(age) and not is_date(source) and len(source.split()) <= MAX_SOURCE_WORDS and not ends_sentence(source):
-            return source, age
+    for separator in (_CREDIT_SPLIT, _COMMA):
+        parts = [part.strip(" -–—•·|") for part in separator.split(line)]
+        if len(parts) != 2 or not all(parts):
+            continue
+        for source, age in (parts, parts[::-1]):
+            if is_date(age) and not is_date(source) and len(source.split()) <= MAX_SOURCE_WORDS and not ends_sentence(source):
+                return source, age
     return None
 
 

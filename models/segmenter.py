@@ -12,6 +12,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from models.boilerplate import Boilerplate
 from models.cards import Card, find_cards
 from models.cohesion import Linear, Reading, Vocabulary, opening_cues, stranger_cues
 from models.furniture import Kind, kind_of
@@ -70,10 +71,12 @@ class Segmenter:
     vocabulary: Vocabulary
     strangers: Linear
     openings: Linear
+    boilerplate: Boilerplate
 
     def segment(self, page: str) -> list[Segment]:
         """The segments of a page in page order. A page of nothing but furniture has none; nothing raises."""
         lines = list(read_lines(page))
+        self.boilerplate.mark(lines)
         drop_echoes(lines)
         cards = find_cards(lines)
         starts = [*(card.first for card in cards), len(lines)]
@@ -93,6 +96,7 @@ class Segmenter:
                 role = Role.TEASER if is_teaser(region) else Role.RELATED
                 stories.append(_Story(role, lines, lines[0], region.source, region.published))
                 continue
+            self.boilerplate.mark(lines)
             found = self._articles(lines)
             for story in found:
                 story.role = Role.RELATED if has_main and story.role is Role.MAIN else story.role

@@ -23,6 +23,7 @@ from models.lines import Line, read_lines, without_margins
 from models.reading import stems
 from models.segmenter import MAX_TEASER_WORDS, Segmenter, teasers_start
 from models.topics import load_topics
+from training.boilerplate import fit_boilerplate
 from training.corpus import CORPUS_DIR, Segment, read_segments
 from training.features import NEUTRAL_WORDS
 from training.pages import ComposedPage, compose
@@ -60,8 +61,9 @@ def fit_segmenter(segments: Sequence[Segment]) -> tuple[Segmenter, dict[str, flo
     pages = [_read(compose(half, N_PAGES, SEED + k), fit_vocabulary(halves[1 - k])) for k, half in enumerate(halves)]
     strangers, of_half, stranger_f1 = _fit_strangers(pages)
     openings, opening_f1 = _fit_openings(pages, of_half, strangers)
-    segmenter = Segmenter(fit_vocabulary(segments), strangers, openings)
-    return segmenter, {"teasers_f1": stranger_f1, "articles_f1": opening_f1}
+    boilerplate, found = fit_boilerplate(segments)
+    segmenter = Segmenter(fit_vocabulary(segments), strangers, openings, boilerplate)
+    return segmenter, {"teasers_f1": stranger_f1, "articles_f1": opening_f1, "furniture_found": found}
 
 
 def fit_vocabulary(segments: Sequence[Segment]) -> Vocabulary:
