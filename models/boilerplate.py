@@ -1,7 +1,8 @@
 """Short lines that no rule knows: furniture or a part of an article? A linear scorer over their words and surroundings.
 
-Sites word their buttons, prompts and notices in endless ways, but with the same few words ("comment", "inbox", "your account"), and they
-stand together. The weights are fitted on authored furniture among authored articles by `training.boilerplate` and lie in a release.
+Sites word their buttons, prompts and notices in endless ways, but with the same few words ("comment", "inbox", "your account"),
+and they stand together. The weights are fitted on authored furniture among authored articles by `training.boilerplate` and lie
+in a release.
 """
 
 import re
@@ -56,7 +57,8 @@ def surroundings(lines: Sequence[Line]) -> tuple[list[Line], list[list[float]]]:
     known = [line.kind in FURNITURE or line.kind in MARGINALIA for line in lines]
     prose = [index for index, line in enumerate(lines) if line.is_prose and line.n_words >= LONG]
     first, last = (prose[0], prose[-1]) if prose else (len(lines), -1)
-    found, rows = [], []
+    found: list[Line] = []
+    rows: list[list[float]] = []
     for index, line in enumerate(lines):
         is_broken = line.kind is Kind.LABEL and line.text.endswith(".")  # the end of a sentence, no label
         if known[index] or is_broken or line.kind is Kind.CAPTION or line.n_words > MAX_WORDS:

@@ -86,12 +86,13 @@ def split_credit(line: str) -> tuple[str, str] | None:
     if len(line) > MAX_DATE or not _CREDIT_MARK.search(line):
         return None
     for separator in (_CREDIT_SPLIT, _COMMA):
-        parts = [part.strip(" -–—•·|") for part in separator.split(line)]
-        if len(parts) != 2 or not all(parts):
-            continue
-        for source, age in (parts, parts[::-1]):
-            if is_date(age) and not is_date(source) and len(source.split()) <= MAX_SOURCE_WORDS and not ends_sentence(source):
-                return source, age
+        found = list(separator.finditer(line))
+        for match in {id(each): each for each in (found[:1] + found[-1:])}.values():  # a source or a date may hold one itself
+            parts = [part.strip(" -–—•·|") for part in (line[: match.start()], line[match.end() :])]
+            for source, age in (parts, parts[::-1]):
+                is_source = source and len(source.split()) <= MAX_SOURCE_WORDS and not ends_sentence(source)
+                if is_source and age and is_date(age) and not is_date(source):
+                    return source, age
     return None
 
 

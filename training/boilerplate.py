@@ -1,12 +1,14 @@
 """Fit `models.boilerplate` on authored furniture set among authored articles.
 
-`furniture_lines.txt` holds lines as sites word them, `article_lines.txt` lines of articles that look a little like them. On composed
-pages the furniture stands where sites have it: above and below the headline, between paragraphs, below the article, between
-teasers. The threshold is set on furniture that the scorer has not seen: as low as loses no more than `MAX_LOSS` of the articles' lines.
+`furniture_lines.txt` holds lines as sites word them, `article_lines.txt` lines of articles that look a little like them. On
+composed pages the furniture stands where sites have it: above and below the headline, between paragraphs, below the article,
+between teasers. The threshold is set on furniture that the scorer has not seen: as low as loses no more than `MAX_LOSS` of the
+articles' lines.
 """
 
 import random
 from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -17,20 +19,19 @@ from sklearn.linear_model import LogisticRegression
 from models.boilerplate import Boilerplate, surroundings, words_of
 from models.lines import read_lines
 from training.corpus import Segment
-from training.pages import compose
+from training.pages import ComposedPage, compose
 
 LINES_PATH = Path(__file__).with_name("furniture_lines.txt")
 ARTICLE_LINES_PATH = Path(__file__).with_name("article_lines.txt")
 SOURCES = (
-    "Coast Courier",
-    "Daily Ledger",
-    "The Morning Post of Selwick",
-    "Northern Wire",
-    "VNN",
-    "Harbour News Agency",
+    "Coast Courier", "Daily Ledger", "The Morning Post of Selwick", "Northern Wire", "VNN", "Harbour News Agency",
     "The Standard",
-)
+)  # fmt: skip
 AGES = ("2 hours ago", "7h", "a day ago", "Yesterday", "Apr 4, 2025", "3 days ago", "4 min read")
+PLACES = ((0.45, 6), (0.4, 4), (0.05, 2))  # chance and most lines of furniture above a headline, below it, between paragraphs
+BELOW = (0.7, 8)  # the same at the end of a page
+CARDS = 0.4  # of the other stories on a page
+LOOK_ALIKES = 0.03  # of an article's lines
 N_PAGES = 1200
 MIN_LINES = 2  # of furniture that a word must stand in
 MAX_LOSS = 0.005  # of the articles' short lines
@@ -67,46 +68,45 @@ def _rows(segments: Sequence[Segment], furniture: Sequence[str], article_lines: 
     cues: list[list[float]] = []
     truth: list[bool] = []
     for page in compose(segments, N_PAGES, seed):
-        starts = [n for n, story in enumerate(page.stories) if n == 0 or story != page.stories[n - 1]]
-        text: list[str] = []
-        places: dict[int, bool] = {}  # where a line begins, and whether it is furniture
-        at = 0
-
-        def add(line: str, *, is_furniture: bool) -> None:
-            nonlocal at
-            text.append(line)
-            places[at] = is_furniture
-            at += len(line) + 1
-
-        def some(chance: float, most: int) -> None:
-            if rng.random() < chance:
-                for line in rng.sample(furniture, rng.randint(1, most)):
-                    add(line, is_furniture=True)
-
-        for n, line in enumerate(page.lines):
-            if n == 0:
-                some(0.4, 6)
-            elif n in starts:
-                some(0.5, 6)
-                if rng.random() < 0.4:
-                    source = rng.choice(SOURCES)
-                    card = [source, rng.choice(AGES), f"- {source}"]
-                    for each in rng.choice([card, card[:2], [f"{card[0]} · {card[1]}"], card[1::-1]]):
-                        add(each, is_furniture=True)
-            elif n == 1 or n - 1 in starts:
-                some(0.4, 4)
-            else:
-                some(0.05, 2)
-            add(line, is_furniture=False)
-            if n > 1 and rng.random() < 0.03:
-                add(rng.choice(article_lines), is_furniture=False)
-        some(0.7, 8)
-        read = list(read_lines("\n".join(text)))
-        found, rows = surroundings(read)
+        lines, places = _furnished(page, furniture, article_lines, rng)
+        found, rows = surroundings(list(read_lines("\n".join(lines))))
         words.extend(words_of(line.text) for line in found)
         cues.extend(rows)
         truth.extend(places.get(line.start, False) for line in found)
     return words, cues, np.array(truth)
+
+
+def _furnished(
+    page: ComposedPage, furniture: Sequence[str], article_lines: Sequence[str], rng: random.Random
+) -> tuple[list[str], dict[int, bool]]:
+    """The lines of a page with furniture among them, and whether the line that begins at an offset is furniture."""
+    lines: list[str] = []
+    is_furniture: list[bool] = []
+
+    def add(some: Sequence[str], *, junk: bool) -> None:
+        lines.extend(some)
+        is_furniture.extend([junk] * len(some))
+
+    def junk(chance: float, most: int) -> None:
+        if rng.random() < chance:
+            add(rng.sample(furniture, rng.randint(1, most)), junk=True)
+
+    previous: int | None = None
+    depth = 0
+    for line, story in zip(page.lines, page.stories, strict=True):
+        depth = depth + 1 if story == previous else 0
+        junk(*PLACES[min(depth, len(PLACES) - 1)])
+        if depth == 0 and previous is not None and rng.random() < CARDS:
+            source = rng.choice(SOURCES)
+            card = [source, rng.choice(AGES), f"- {source}"]
+            add(rng.choice([card, card[:2], [f"{card[0]} · {card[1]}"], card[1::-1]]), junk=True)
+        add([line], junk=False)
+        if depth > 1 and rng.random() < LOOK_ALIKES:
+            add([rng.choice(article_lines)], junk=False)
+        previous = story
+    junk(*BELOW)
+    starts = accumulate((len(line) + 1 for line in lines), initial=0)
+    return lines, dict(zip(starts, is_furniture, strict=False))
 
 
 def _fit(rows: Rows, furniture: Sequence[str]) -> Boilerplate:
