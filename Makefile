@@ -6,7 +6,7 @@ MEASURE ?=            # make train MEASURE="open_set=news.jsonl": figures for th
 BIN     = $(VENV)/bin
 PIP     = $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: install serve train test lint bench docs test-kernel test-containers wheel lock clean
+.PHONY: install serve train test lint bench bench-http docs test-kernel test-containers wheel lock clean
 
 install: $(VENV)/.serve ## set-up alone
 
@@ -56,6 +56,9 @@ wheel: $(VENV)/.serve ## a wheel in dist/ with the kernel compiled, for machines
 
 test-containers: ## build the image and run it; root on a Debian machine, else skipped with the reason
 	tests/containers/run.sh
+
+bench-http: $(VENV)/.test ## the service over HTTP against an echo and a naive service; needs wrk
+	$(BIN)/python -m benchmarks.http
 
 docs: $(VENV)/.test ## renew the parts of the README that come from the program
 	$(BIN)/python -m docs.refresh
