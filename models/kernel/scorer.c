@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { AHEAD = 16 /* tokens read before they are looked up */, N_LOGS = 64, LANGUAGE_SAMPLE = 200 };
+enum { AHEAD = 16 /* tokens read before they are looked up */, LONG_TEXT = 100000 /* letters from which other threads run meanwhile */, N_LOGS = 64, LANGUAGE_SAMPLE = 200 };
 
 /* A pair of neighbouring words that is a feature. */
 typedef struct {
@@ -175,10 +175,11 @@ static int score_text(Scorer *self, PyObject *text, double *margins, Counts *cou
     }
     scratch->in_use = 1;
     Py_INCREF(text);
-    Py_BEGIN_ALLOW_THREADS
+    /* handing the interpreter to another thread and back takes longer than most texts do */
+    PyThreadState *state = words.length > LONG_TEXT ? PyEval_SaveThread() : NULL;
     failed = read_tokens(self, &words, scratch, counts);
     if (!failed) weigh(self, scratch, counts->n_tokens, margins);
-    Py_END_ALLOW_THREADS
+    if (state) PyEval_RestoreThread(state);
     Py_DECREF(text);
     scratch->in_use = 0;
     if (scratch == &own) scratch_free(&own);
