@@ -68,7 +68,9 @@ def naive() -> Flask:
 def wiretag() -> Flask:
     """The service as it is served."""
     from service.app import create_app
+    from service.server import configure_logs
 
+    configure_logs()
     return create_app()
 
 

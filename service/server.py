@@ -1,10 +1,12 @@
 """gunicorn, set up for this application."""
 
+import logging
 import socket
 from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 import structlog
 from flask import Flask
 from gunicorn.app.base import BaseApplication
@@ -59,11 +61,19 @@ def configure_logs() -> None:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
+            structlog.processors.JSONRenderer(serializer=_to_json),
         ],
-        logger_factory=structlog.PrintLoggerFactory(),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.BytesLoggerFactory(),
         cache_logger_on_first_use=True,
     )
+
+
+_encode = msgspec.json.Encoder(enc_hook=repr).encode
+
+
+def _to_json(event: Any, **_: Any) -> bytes:
+    return _encode(event)
 
 
 def _check_address(bind: str) -> None:
