@@ -247,7 +247,7 @@ static double cosine(const double *a, const double *b, Py_ssize_t n)
 static void word_cues(Reading *self, Py_ssize_t start, Py_ssize_t i, double *row)
 {
     const Vocabulary *v = (const Vocabulary *)self->vocabulary;
-    double total = 0, above = 0, head = 0, page = 0, before = 0, after = 0, rarest = 0;
+    double total = 0, above = 0, head = 0, page = 0, before = 0, rarest = 0;
     for (Py_ssize_t s = self->bounds[start + i]; s < self->bounds[start + i + 1]; s++) {
         Seen *seen = &self->seen[self->ids[s]];
         double weight = weight_of(v, self->ids[s]);
@@ -261,8 +261,6 @@ static void word_cues(Reading *self, Py_ssize_t start, Py_ssize_t i, double *row
         if (seen->first < i || seen->last > i) page += weight;
         seen->previous = (int32_t)i;
     }
-    /* the line that holds a stem next is known from the pass from below: row[9] came with it */
-    after = row[9];
     total += TINY;
     row[0] = above / total;
     row[1] = head / total;
@@ -273,7 +271,7 @@ static void word_cues(Reading *self, Py_ssize_t start, Py_ssize_t i, double *row
     row[6] = log1p(total - above);
     row[7] = rarest / 10;
     row[8] = before / total;
-    row[9] = after / total;
+    row[9] /= total; /* what stands in the lines below came from the pass from below */
     row[18] = head == 0;
 }
 
