@@ -154,7 +154,7 @@ class Segmenter:
             if cut == split:
                 break
             split = cut
-        body = _body(content[begin:split], odds)
+        body = _body(content[begin:split], odds, reading, begin)
         headline = body[0] if len(body) > 1 and body[0].may_be_headline and _heads(body) else None
         return [_Story(role, body, headline), *(_Story(Role.TEASER, [line]) for line in content[split:end] if _teases(line))]
 
@@ -176,8 +176,10 @@ def teasers_start(log_odds: NDArray[np.float64], may_tease: NDArray[np.bool_], b
     return best if len(sums) and sums[best] > MIN_EVIDENCE else len(sums)
 
 
-def _body(lines: Sequence[Line], odds: NDArray[np.float64]) -> list[Line]:
-    """An article's lines without lists of strange headlines in it, and without strange headlines that trail it."""
+def _body(lines: Sequence[Line], odds: NDArray[np.float64], reading: Reading, begin: int) -> list[Line]:
+    """An article's lines without lists of strange headlines in it, and without what trails it or stands under its headline and
+    says nothing of it: labels, names, prompts. `begin` is the place of the first line in the reading.
+    """
     if all(line.is_prose for line in lines[1:]):
         return list(lines)
     last_prose = max((index for index, line in enumerate(lines) if line.is_prose), default=0)
@@ -187,8 +189,14 @@ def _body(lines: Sequence[Line], odds: NDArray[np.float64]) -> list[Line]:
         if index < len(lines) and index > 0 and not lines[index].is_prose:
             run.append(index)
             continue
-        is_list = len(run) >= LIST or (run and run[0] > last_prose)
-        kept.extend(lines[i] for i in run if not is_list or odds[i] < 0)
+        trails = bool(run) and run[0] > last_prose
+        for i in run:
+            told = (begin, begin + last_prose + 1) if trails else (begin + i + 1, begin + len(lines))
+            is_margin = (trails and lines[i].is_open) or (run[0] == 1 and lines[i].kind is Kind.LABEL)
+            if is_margin and reading.share(begin + i, begin + i + 1, *told) < OF_STORY:
+                continue
+            if odds[i] < 0 or not (trails or len(run) >= LIST):
+                kept.append(lines[i])
         run = []
         if index < len(lines):
             kept.append(lines[index])
