@@ -28,7 +28,7 @@ from training.corpus import CORPUS_DIR, Segment, read_segments
 from training.features import NEUTRAL_WORDS
 from training.pages import ComposedPage, compose
 
-N_PAGES = 1500  # from each half of the corpus
+N_PAGES = 6000  # from each half of the corpus
 N_LATENT = 64
 MIN_STORIES = 4  # that a stem must stand in
 INVERSE_REGULARISATION = 0.03  # the strongest that costs no more than `SLACK`: single cues weigh less on strange ground
