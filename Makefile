@@ -47,6 +47,7 @@ lint: $(VENV)/.test ## format, lint, types
 
 bench: $(VENV)/.test ## benchmarks; ARGS=--json for one JSON object a line
 	$(BIN)/python -m benchmarks.serving $(ARGS)
+	$(BIN)/python -m benchmarks.cutting
 
 test-kernel: $(VENV)/.test ## the kernel's tests under sanitizers; skipped with the reason where there is no gcc
 	PYTHON=$(abspath $(BIN)/python) tests/kernel/run.sh

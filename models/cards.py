@@ -69,7 +69,7 @@ def _heads_story(card: Card, lines: list[Line], taken: int) -> bool:
     if not body.is_prose:
         return False
     if not headline.is_prose:
-        return headline.kind in (Kind.HEADLINE, Kind.LABEL)
+        return headline.is_open
     is_below_headline = card.first > taken and lines[card.first - 1].kind is Kind.HEADLINE
     return headline.n_words <= MAX_HEADLINE_WORDS and not is_below_headline
 

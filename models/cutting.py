@@ -1,4 +1,4 @@
-"""The files in which a segmenter lies, in a release and beside this module.
+"""The files in which a segmenter lies, in a release and in `shipped_segmenter/`, from where `wiretag train` takes them.
 
 stems.txt      one stem a line
 vectors.npy    float16 (n_stems, n_latent)
@@ -19,7 +19,7 @@ from models.boilerplate import Boilerplate
 from models.cohesion import OPENING_CUES, STRANGER_CUES, Linear, Vocabulary
 from models.segmenter import Segmenter
 
-SHIPPED = Path(__file__).with_name("cutting")
+SHIPPED = Path(__file__).with_name("shipped_segmenter")
 FILES = ("stems.txt", "vectors.npy", "rarities.npy", "cutting.json")
 
 

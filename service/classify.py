@@ -10,7 +10,7 @@ from models.pipeline import Document, Options, check_options, classify
 from models.release import Release
 from service.model import serving
 from service.problems import problem_of
-from service.schema import Unusable, json_response, read_call
+from service.schema import Call, Unusable, json_response, read_call
 
 blueprint = Blueprint("classify", __name__)
 
@@ -25,13 +25,11 @@ def post() -> Response:
     if call.is_single:
         document = call.documents[0]
         assert isinstance(document, Document)  # read_call raises for a single document that is unusable
-        return json_response(classify(release, document, call.options))
+        result = classify(release, document, call.options)
+        _mark_duplicates(call, [result])
+        return json_response(result)
     results = [_result(release, document, f"/documents/{n}", call.options) for n, document in enumerate(call.documents)]
-    if call.duplicates:
-        seen = Seen()
-        for number, (document, result) in enumerate(zip(call.documents, results, strict=True)):
-            if isinstance(document, Document) and "error" not in result:
-                seen.mark(result, document, document.document_id or f"documents/{number}")
+    _mark_duplicates(call, results)
     return json_response({"model_version": release.version, "results": results})
 
 
@@ -43,3 +41,13 @@ def _result(release: Release, document: Document | Unusable, pointer: str, optio
         return classify(release, document, options)
     except InputError as error:
         return {"document_id": document.document_id, "error": problem_of(error, pointer).document()}
+
+
+def _mark_duplicates(call: Call, results: list[dict[str, Any]]) -> None:
+    """Mark the stories that repeat an earlier one of the request, where that was asked for."""
+    if not call.duplicates:
+        return
+    seen = Seen()
+    for number, (document, result) in enumerate(zip(call.documents, results, strict=True)):
+        if isinstance(document, Document) and "error" not in result:
+            seen.mark(result, document, document.document_id or f"documents/{number}")

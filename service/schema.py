@@ -47,7 +47,7 @@ class Call:
     documents: list[Document | Unusable]
     options: Options
     is_single: bool
-    duplicates: bool = False  # whether to mark near-duplicates among the documents
+    duplicates: bool = False  # whether to mark near-duplicates among their stories
 
 
 def read_call(request: Request, settings: Settings) -> Call:
@@ -89,7 +89,7 @@ def _read_json(body: bytes, settings: Settings) -> Call:
     parsed = _decode(body, _Body, "")
     options = Options(parsed.explain, parsed.limit, frozenset(parsed.topics or ()))
     if parsed.documents is None:
-        return Call([_document(parsed, "", settings)], options, is_single=True)
+        return Call([_document(parsed, "", settings)], options, is_single=True, duplicates=parsed.duplicates)
     if any(value is not None for value in (parsed.text, parsed.page, parsed.html, parsed.headline, parsed.document_id)):
         raise Problem(400, "'documents' stands alone: put text, page, html, headline and document_id inside its entries")
     if not parsed.documents:

@@ -4,6 +4,7 @@ set -Eeuo pipefail
 cd "$(dirname "$0")/../data/pages"
 url=http://127.0.0.1:8000
 curl -fsS -m 5 "$url/readyz"
+curl -fsS -m 5 "$url/model" | python3 -c 'import json, sys; assert json.load(sys.stdin)["kernel"] == "compiled"'
 for page in cards teasers; do
   curl -fsS -m 5 -H 'Content-Type: text/plain' --data-binary "@$page.txt" "$url/classify?as=page" >/tmp/answer.json
   python3 - "$page" <<'PY'

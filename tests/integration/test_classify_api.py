@@ -262,3 +262,26 @@ def test_an_error_of_ours_tells_nobody_the_text(
     for place in (answer.text, printed):
         assert "secret" not in place
         assert "Traceback" not in place
+
+
+def test_near_duplicates_are_marked_on_request(client: FlaskClient) -> None:
+    """The same story in two documents is marked on the second; nothing is marked unasked."""
+    page = (PAGES / "cards.txt").read_text(encoding="utf-8")
+    documents = [
+        {"document_id": "a", "page": page},
+        {"page": page},
+        {"text": SANCTIONS},
+        {"text": SANCTIONS + " They said."},
+        {},
+    ]
+    results = _post(client, {"documents": documents, "duplicates": True}).json["results"]
+    assert {segment["duplicate_of"] for segment in results[0]["segments"]} == {None}
+    assert {segment["duplicate_of"] for segment in results[1]["segments"]} == {"a"}
+    assert "duplicate_of" not in results[2]
+    assert results[3]["duplicate_of"] == "documents/2"
+    assert "error" in results[4]
+    unasked = _post(client, {"documents": documents[:2]}).json["results"]
+    assert {segment["duplicate_of"] for result in unasked for segment in result["segments"]} == {None}
+    card = page[page.index("Coast Courier") :].replace("Ferry line adds", "Ferry company adds")
+    alone = _post(client, {"page": f"{page}\n\n{card}", "duplicates": True}).json
+    assert [segment["duplicate_of"] for segment in alone["segments"]] == [None, None, None, 1, 2]

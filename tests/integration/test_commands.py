@@ -96,6 +96,21 @@ def test_tag_reads_folders_of_pages(runner: CliRunner, tmp_path: Path) -> None:
     assert _rows(tmp_path / "out.jsonl")[0]["segments"][0]["headline"] == "Bank under sanctions"
 
 
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
+def test_tag_marks_near_duplicates_on_request(runner: CliRunner, tmp_path: Path, suffix: str) -> None:
+    """A story that two files carry is marked with the first one's id; a column holds ids and indices alike."""
+    page = (PAGES / "cards.txt").read_text()
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_text(page)
+    (tmp_path / "in" / "b.txt").write_text(page)
+    out = tmp_path / f"out.{suffix}"
+    done = _run(runner, "tag", tmp_path / "in", "--as", "page", "--duplicates", "-o", out)
+    assert done.exit_code == 0, done.output
+    first, second = _rows(out) if suffix == "jsonl" else pyarrow.parquet.read_table(out).to_pylist()
+    assert {segment["duplicate_of"] for segment in first["segments"]} == {None}
+    assert {Path(segment["duplicate_of"]).name for segment in second["segments"]} == {"a.txt"}
+
+
 def test_tag_writes_whole_files_or_nothing(runner: CliRunner, tmp_path: Path) -> None:
     """A run that fails half-way leaves neither a half file nor a spoilt old one."""
     source, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"

@@ -1,60 +1,29 @@
 """HTML pages are read as their readers see them."""
 
 import itertools
-import json
-import re
-from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.cutting import HTML_PAGES, html_figures
 from models.errors import InputError
 from models.html import MAX_NESTING, read_blocks
 from models.html_stories import read_stories
 from models.pipeline import Document, Form, classify
 from models.registry import load_model
 
-PAGES = sorted((Path(__file__).resolve().parents[1] / "data" / "html").glob("*.html"))
+PAGES = sorted(HTML_PAGES.glob("*.html"))
 RELEASE = load_model(None)
-FOUND = 0.9
-
-
-def _words(text: str) -> Counter[str]:
-    return Counter(re.findall(r"\w+", text.lower()))
-
-
-def _likeness(a: Counter[str], b: Counter[str]) -> float:
-    return (a & b).total() / max(1, (a | b).total())
-
-
-def _segments(path: Path) -> list[dict[str, Any]]:
-    return classify(RELEASE, Document(path.read_text(encoding="utf-8"), Form.HTML))["segments"]
 
 
 def test_authored_pages_of_real_shapes_are_cut() -> None:
     """Of the stories on 24 pages in the shapes of real sites most are found whole, with their roles; little junk stands in any."""
-    found = wanted = given = roles = leaked = junk = 0
-    for path in PAGES:
-        gold = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-        ours = _segments(path)
-        left = {index: _words(segment["text"]) for index, segment in enumerate(ours)}
-        for segment in gold["segments"]:
-            words = _words(" ".join(segment["text"]))
-            best = max(left, key=lambda index: _likeness(words, left[index]), default=None)
-            if best is not None and _likeness(words, left[best]) >= FOUND:
-                found += 1
-                roles += ours[best]["role"] == segment["role"]
-                del left[best]
-        wanted += len(gold["segments"])
-        given += len(ours)
-        leaked += sum(any(text in segment["text"] for segment in ours) for text in gold["junk"])
-        junk += len(gold["junk"])
-    assert 2 * found / (wanted + given) >= 0.85
-    assert roles / found >= 0.97
-    assert leaked / junk <= 0.15
+    figures = html_figures(RELEASE)
+    assert figures.f1 >= 0.85
+    assert figures.roles >= 0.97
+    assert figures.leak <= 0.15
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
