@@ -3,7 +3,10 @@ ARG BASE=python:3.11-slim-bookworm
 
 FROM ${BASE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
-RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
+# The kernel is compiled here. The official image brings Python's headers, a Debian one has them in a package.
+RUN headers=$(python -c 'import os, sysconfig; print(os.path.exists(sysconfig.get_path("include") + "/Python.h"))') \
+    && [ "$headers" = True ] && dev= || dev=python3-dev; \
+    apt-get update -qq && apt-get install -y -qq --no-install-recommends gcc libc6-dev $dev && rm -rf /var/lib/apt/lists/*
 RUN python -m venv /opt/wiretag
 WORKDIR /src
 COPY service/requirements.txt service/requirements.txt
@@ -17,7 +20,8 @@ COPY service service
 COPY training training
 RUN /opt/wiretag/bin/python -m pip install --quiet --no-deps --no-build-isolation . \
     && /opt/wiretag/bin/python -m pip uninstall --quiet --yes setuptools pip \
-    && /opt/wiretag/bin/wiretag models verify
+    && /opt/wiretag/bin/wiretag models verify \
+    && cd / && /opt/wiretag/bin/python -c 'from models import kernels; assert kernels.name() == "compiled"'
 
 FROM ${BASE}
 LABEL org.opencontainers.image.title="wiretag" \
