@@ -1,5 +1,6 @@
 """Labelled segments to a model: folds, calibration, cuts, weights."""
 
+import hashlib
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -33,11 +34,17 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A fitted model: the weights with the calibration folded in, the cuts, and the figures on held-out folds."""
+    """A fitted model: the weights with the calibration folded in, the cuts, and the figures on held-out folds.
+
+    `holdout` are the segments of the first fold, `holdout_scores` (segments, topics) what the model that never saw them makes of
+    them: a comparison of two models on what neither learnt from. Nothing that is added to a corpus ever comes into it.
+    """
 
     weights: Weights
     cuts: tuple[Cut, ...]
     figures: dict[str, Any]
+    holdout: tuple[Segment, ...]
+    holdout_scores: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +57,21 @@ class _Linear:
         return np.asarray(self.vocabulary.vectorizer().transform(_texts(segments)) @ self.coef + self.bias)
 
 
-def fit(segments: Sequence[Segment], topics: Sequence[Topic], recipe: Recipe) -> Fitted:
+def fit(segments: Sequence[Segment], topics: Sequence[Topic], recipe: Recipe, added: Sequence[Segment] = ()) -> Fitted:
     """Fit on all segments; calibrate, cut and measure on folds that keep groups together.
 
-    The same inputs give the same model. Raises `CorpusError` when a topic has too few segments to be learnt.
+    `added` are segments that came later (corrections, say): they are learnt from like the others, but stand in no first fold, so
+    that the holdout stays what it was. The same inputs give the same model. Raises `CorpusError` when a topic has too few
+    segments to be learnt.
     """
     ids = [topic.id for topic in topics]
+    folds = assign_folds(segments, recipe.decisions.folds)
+    folds += added_folds(added, segments, folds, recipe.decisions.folds)
+    segments = [*segments, *added]
     for id_ in ids:
         n_groups = len({segment.group for segment in segments if id_ in segment.topics})
         if n_groups < MIN_POSITIVES:
             raise CorpusError(f"topic {id_!r}: {n_groups} labelled stories; at least {MIN_POSITIVES} are needed")
-    folds = assign_folds(segments, recipe.decisions.folds)
     held_out = [[s for s, fold in zip(segments, folds, strict=True) if fold == k] for k in range(recipe.decisions.folds)]
     kept_in = [[s for s, fold in zip(segments, folds, strict=True) if fold != k] for k in range(recipe.decisions.folds)]
     runs = Parallel(n_jobs=-1)(
@@ -83,7 +94,8 @@ def fit(segments: Sequence[Segment], topics: Sequence[Topic], recipe: Recipe) ->
         scores=scores,
         groups=[segment.group for segment in tested],
     )
-    return Fitted(_calibrated(final, sigmoids), cuts, measured)
+    n_first = len(held_out[0])
+    return Fitted(_calibrated(final, sigmoids), cuts, measured, tuple(held_out[0]), scores[:n_first])
 
 
 def assign_folds(segments: Sequence[Segment], n_folds: int) -> list[int]:
@@ -92,6 +104,22 @@ def assign_folds(segments: Sequence[Segment], n_folds: int) -> list[int]:
     random.Random(SEED).shuffle(groups)
     fold_of = {group: number % n_folds for number, group in enumerate(groups)}
     return [fold_of[segment.group] for segment in segments]
+
+
+def added_folds(added: Sequence[Segment], segments: Sequence[Segment], folds: Sequence[int], n_folds: int) -> list[int]:
+    """A fold for every added segment: that of its group where the corpus has it, else any but the first, told by the group's name.
+
+    Raises `CorpusError` for a group that the holdout has.
+    """
+    known = {segment.group: fold for segment, fold in zip(segments, folds, strict=True)}
+    found = []
+    for segment in added:
+        fold = known.get(segment.group)
+        if fold == 0:
+            raise CorpusError(f"{segment.id}: its group {segment.group!r} is in the holdout; leave the segment out")
+        name = hashlib.sha256(segment.group.encode()).digest()
+        found.append(1 + int.from_bytes(name[:4]) % (n_folds - 1) if fold is None else fold)
+    return found
 
 
 def sklearn_pipeline(weights: Weights) -> Pipeline:
