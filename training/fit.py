@@ -48,12 +48,15 @@ class Fitted:
 
 
 @dataclass(frozen=True, slots=True)
-class _Linear:
+class Linear:
+    """Linear machines over a vocabulary, not yet calibrated: coef (n_features, n_topics), bias (n_topics,)."""
+
     vocabulary: Vocabulary
-    coef: Floats  # (n_features, n_topics)
-    bias: Floats  # (n_topics,)
+    coef: Floats
+    bias: Floats
 
     def margins(self, segments: Sequence[Segment]) -> Floats:
+        """The margins of segments: (segments, topics)."""
         return np.asarray(self.vocabulary.vectorizer().transform(_texts(segments)) @ self.coef + self.bias)
 
 
@@ -75,10 +78,10 @@ def fit(segments: Sequence[Segment], topics: Sequence[Topic], recipe: Recipe, ad
     held_out = [[s for s, fold in zip(segments, folds, strict=True) if fold == k] for k in range(recipe.decisions.folds)]
     kept_in = [[s for s, fold in zip(segments, folds, strict=True) if fold != k] for k in range(recipe.decisions.folds)]
     runs = Parallel(n_jobs=-1)(
-        [delayed(_fit_linear)(segments, ids, recipe)]
+        [delayed(fit_linear)(segments, ids, recipe)]
         + [delayed(_fit_and_score)(kept, held, ids, recipe) for kept, held in zip(kept_in, held_out, strict=True)]
     )
-    final: _Linear = runs[0]
+    final: Linear = runs[0]
     margins = np.vstack(runs[1:])
     tested = [segment for part in held_out for segment in part]
     truth = _truth(tested, ids)
@@ -147,10 +150,11 @@ def beginnings(segments: Sequence[Segment], recipe: ModelRecipe) -> list[Segment
 
 
 def _fit_and_score(training: Sequence[Segment], test: Sequence[Segment], ids: Sequence[str], recipe: Recipe) -> Floats:
-    return _fit_linear(training, ids, recipe).margins(test)
+    return fit_linear(training, ids, recipe).margins(test)
 
 
-def _fit_linear(segments: Sequence[Segment], ids: Sequence[str], recipe: Recipe) -> _Linear:
+def fit_linear(segments: Sequence[Segment], ids: Sequence[str], recipe: Recipe) -> Linear:
+    """One linear support vector machine a topic, on all segments."""
     vocabulary = build_vocabulary(_texts(segments), recipe.features)
     texts = [*segments, *beginnings(segments, recipe.model)]
     features = vocabulary.vectorizer().transform(_texts(texts))
@@ -161,10 +165,10 @@ def _fit_linear(segments: Sequence[Segment], ids: Sequence[str], recipe: Recipe)
         model.fit(features, truth[:, topic])
         coef.append(model.coef_[0])
         bias.append(model.intercept_[0])
-    return _Linear(vocabulary, np.column_stack(coef), np.array(bias))
+    return Linear(vocabulary, np.column_stack(coef), np.array(bias))
 
 
-def _calibrated(linear: _Linear, sigmoids: Sequence[Sigmoid]) -> Weights:
+def _calibrated(linear: Linear, sigmoids: Sequence[Sigmoid]) -> Weights:
     """Weights whose margin is the logit of the calibrated probability, rounded to what a release stores."""
     slopes = np.array([sigmoid.slope for sigmoid in sigmoids])
     offsets = np.array([sigmoid.offset for sigmoid in sigmoids])

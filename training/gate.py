@@ -128,14 +128,14 @@ def same_topics(champion: Release, challenger: Release, *, may_change: bool) -> 
     """Whether both models have the same topics, or others are allowed."""
     before, after = ({topic.id for topic in release.topics} for release in (champion, challenger))
     lost, new = sorted(before - after), sorted(after - before)
-    what = "; ".join(
-        f"{word} {', '.join(names)}" for word, names in (("lost:", lost), ("new:", new)) if names
-    )
+    what = "; ".join(f"{word} {', '.join(names)}" for word, names in (("lost:", lost), ("new:", new)) if names)
     asked = "the same topics" + (f" ({what}; allowed)" if what and may_change else f" ({what})" if what else "")
     return Check("topics", len(before), len(after), may_change or before == after, asked)
 
 
-def within_bounds(gate: Gate, segments: Sequence[Segment], champion: Release, challenger: Release, sizes: tuple[int, int]) -> list[Check]:
+def within_bounds(
+    gate: Gate, segments: Sequence[Segment], champion: Release, challenger: Release, sizes: tuple[int, int]
+) -> list[Check]:
     """The tests of time a segment (microseconds, interleaved medians) and of bytes (champion, challenger)."""
     texts = [segment.full_text for segment in segments[:N_TIMED]]
     times: dict[str, list[float]] = {"champion": [], "challenger": []}
@@ -147,15 +147,33 @@ def within_bounds(gate: Gate, segments: Sequence[Segment], champion: Release, ch
             times[name].append((time.process_time() - start) / max(1, len(texts)) * 1e6)
     before, after = round(median(times["champion"]), 1), round(median(times["challenger"]), 1)
     return [
-        Check("latency_us", before, after, after <= gate.bounds.latency * before + 1, f"at most {gate.bounds.latency} times the champion's"),
-        Check("bytes", sizes[0], sizes[1], sizes[1] <= gate.bounds.size * sizes[0], f"at most {gate.bounds.size} times the champion's"),
+        Check(
+            "latency_us",
+            before,
+            after,
+            after <= gate.bounds.latency * before + 1,
+            f"at most {gate.bounds.latency} times the champion's",
+        ),
+        Check(
+            "bytes",
+            sizes[0],
+            sizes[1],
+            sizes[1] <= gate.bounds.size * sizes[0],
+            f"at most {gate.bounds.size} times the champion's",
+        ),
     ]
 
 
 def behaves(tables: Sequence[TableResult]) -> list[Check]:
     """The tests of the challenger's behaviour."""
     return [
-        Check(f"behaviour: {table.name}", None, round(table.share, 4), table.holds, f"{table.promised:.0%} of {table.n_cases} cases hold")
+        Check(
+            f"behaviour: {table.name}",
+            None,
+            round(table.share, 4),
+            table.holds,
+            f"{table.promised:.0%} of {table.n_cases} cases hold",
+        )
         for table in tables
         if table.n_cases
     ]

@@ -28,7 +28,9 @@ def only_run(root: Path) -> Iterator[None]:
         root.mkdir(parents=True, exist_ok=True)
         file = (root / NAME).open("a+", encoding="utf-8")
     except OSError as error:
-        raise WiretagError(f"{root}: cannot be written ({error.strerror}); name another --registry or mend its rights") from None
+        raise WiretagError(
+            f"{root}: cannot be written ({error.strerror}); name another --registry or mend its rights"
+        ) from None
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

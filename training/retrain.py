@@ -107,8 +107,13 @@ def retrain(task: Task, tell: Callable[[str], None] = lambda _: None) -> Result:
         tell("fitting")
         notes = {"retraining": {"champion": champion.version if champion else None, "forced": task.force}}
         folder = make_release(
-            merged.corpus, task.topics, task.recipe, task.registry.releases,
-            added=merged.added, measured_on=task.measured_on, notes=notes,
+            merged.corpus,
+            task.topics,
+            task.recipe,
+            task.registry.releases,
+            added=merged.added,
+            measured_on=task.measured_on,
+            notes=notes,
         )
         challenger = load_release(folder)
         tell("judging")
@@ -119,8 +124,16 @@ def retrain(task: Task, tell: Callable[[str], None] = lambda _: None) -> Result:
             tell("activating")
             task.registry.activate(challenger.version)
     return Result(
-        Outcome.PROMOTED if promoted else Outcome.KEPT, champion, challenger, verdict, merged, held_out, judged,
-        forced=task.force and not verdict.passed, started=started, seconds=time.monotonic() - clock,
+        Outcome.PROMOTED if promoted else Outcome.KEPT,
+        champion,
+        challenger,
+        verdict,
+        merged,
+        held_out,
+        judged,
+        forced=task.force and not verdict.passed,
+        started=started,
+        seconds=time.monotonic() - clock,
     )
 
 
