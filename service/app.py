@@ -8,7 +8,7 @@ import structlog
 from flask import Flask, Response, g, request
 
 from models.release import Release
-from service import access, classify, model, operations, problems
+from service import access, classify, model, operations, problems, rates
 from service.settings import Settings
 
 log = structlog.get_logger()
@@ -34,6 +34,7 @@ def create_app(settings: Settings | None = None, release: Release | None = None)
     app.before_request(_begin)
     app.after_request(_finish)
     access.init_app(app, settings)
+    rates.init_app(app, settings)
     return app
 
 
