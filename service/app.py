@@ -8,7 +8,7 @@ import structlog
 from flask import Flask, Response, g, request
 
 from models.release import Release
-from service import access, classify, model, operations, problems, rates
+from service import access, classify, model, operations, problems, rates, traces
 from service.settings import Settings
 
 log = structlog.get_logger()
@@ -33,6 +33,7 @@ def create_app(settings: Settings | None = None, release: Release | None = None)
     app.register_blueprint(operations.blueprint)
     app.before_request(_begin)
     app.after_request(_finish)
+    traces.init_app(app, settings)
     access.init_app(app, settings)
     rates.init_app(app, settings)
     return app
