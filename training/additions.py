@@ -1,7 +1,7 @@
 """Segments that come to a corpus: corrections and files of the desk. What repeats, what contradicts, what must stay out.
 
-A later label stands over an earlier one, and an added one over the corpus', but nothing that is in the holdout, or nearly, is ever
-learnt from or changed.
+A later label stands over an earlier one, and an added one over the corpus', but nothing that is in the holdout, or nearly, is
+ever learnt from or changed.
 """
 
 import re

@@ -36,8 +36,8 @@ Bools = NDArray[np.bool_]
 class Fitted:
     """A fitted model: the weights with the calibration folded in, the cuts, and the figures on held-out folds.
 
-    `holdout` are the segments of the first fold, `holdout_scores` (segments, topics) what the model that never saw them makes of
-    them: a comparison of two models on what neither learnt from. Nothing that is added to a corpus ever comes into it.
+    `holdout` are the segments of the first fold, `holdout_scores` (segments, topics) what the model that never saw them makes
+    of them: a comparison of two models on what neither learnt from. Nothing that is added to a corpus ever comes into it.
     """
 
     weights: Weights
@@ -63,8 +63,8 @@ class Linear:
 def fit(segments: Sequence[Segment], topics: Sequence[Topic], recipe: Recipe, added: Sequence[Segment] = ()) -> Fitted:
     """Fit on all segments; calibrate, cut and measure on folds that keep groups together.
 
-    `added` are segments that came later (corrections, say): they are learnt from like the others, but stand in no first fold, so
-    that the holdout stays what it was. The same inputs give the same model. Raises `CorpusError` when a topic has too few
+    `added` are segments that came later (corrections, say): they are learnt from like the others, but stand in no first fold,
+    so that the holdout stays what it was. The same inputs give the same model. Raises `CorpusError` when a topic has too few
     segments to be learnt.
     """
     ids = [topic.id for topic in topics]
@@ -110,7 +110,8 @@ def assign_folds(segments: Sequence[Segment], n_folds: int) -> list[int]:
 
 
 def added_folds(added: Sequence[Segment], segments: Sequence[Segment], folds: Sequence[int], n_folds: int) -> list[int]:
-    """A fold for every added segment: that of its group where the corpus has it, else any but the first, told by the group's name.
+    """A fold for every added segment: that of its group where the corpus has it, else any but the first, told by the group's
+    name.
 
     Raises `CorpusError` for a group that the holdout has.
     """

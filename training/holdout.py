@@ -1,7 +1,7 @@
 """The frozen holdout: what two models are compared on. Neither learnt from it, and no correction ever enters it.
 
-It is the first fold of the corpus (`training.fit`). A release carries `holdout.json`: the scores that a twin of the model, fitted
-without the holdout, gives it. The released model itself has learnt from all segments.
+It is the first fold of the corpus (`training.fit`). A release carries `holdout.json`: the scores that a twin of the model,
+fitted without the holdout, gives it. The released model itself has learnt from all segments.
 """
 
 import hashlib

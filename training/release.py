@@ -75,8 +75,8 @@ def make_release(
 ) -> Path:
     """Fit, measure and write a release under `root`, and give its folder.
 
-    `added` are segments that came later than the corpus (`training.fit`). `measured_on` names evaluation sets; their figures stand
-    in the manifest and the card and influence nothing. `notes` are further entries of the manifest.
+    `added` are segments that came later than the corpus (`training.fit`). `measured_on` names evaluation sets; their figures
+    stand in the manifest and the card and influence nothing. `notes` are further entries of the manifest.
     Raises `CorpusError` and `ReleaseError`.
     """
     fitted = fit(segments, topics, recipe, added)

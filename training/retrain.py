@@ -93,8 +93,8 @@ class Result:
 def retrain(task: Task, tell: Callable[[str], None] = lambda _: None) -> Result:
     """Fit a challenger, judge it against the serving model, and activate it if it passes (or is forced).
 
-    Killed at any moment it leaves the registry as it was; what it wrote aside is swept away by a later run. `tell` hears of every
-    stage as it begins. Raises `CorpusError`, `ReleaseError` and `training.lock.Busy`.
+    Killed at any moment it leaves the registry as it was; what it wrote aside is swept away by a later run. `tell` hears of
+    every stage as it begins. Raises `CorpusError`, `ReleaseError` and `training.lock.Busy`.
     """
     clock, started = time.monotonic(), datetime.now(UTC)
     with only_run(task.registry.root):
