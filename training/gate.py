@@ -70,7 +70,7 @@ class Check:
     @property
     def told(self) -> str:
         """Both figures, the interval and what was asked, on one line."""
-        figures = " → ".join("–" if figure is None else f"{figure:,.4g}" for figure in (self.champion, self.challenger))
+        figures = f"{shown(self.champion)} → {shown(self.challenger)}"
         between = f", difference {self.interval[0]:+.4f} to {self.interval[1]:+.4f}" if self.interval else ""
         return f"{figures}{between} ({self.asked})"
 
@@ -90,6 +90,11 @@ class Verdict:
     def as_dict(self) -> dict[str, Any]:
         """The verdict as plain values."""
         return {"passed": self.passed, "checks": [asdict(check) for check in self.checks], "remarks": list(self.remarks)}
+
+
+def shown(figure: float | None) -> str:
+    """A figure for people."""
+    return "–" if figure is None else f"{figure:,.0f}" if abs(figure) >= 1000 else f"{figure:.4g}"
 
 
 def load_gate(path: Path = DEFAULT_PATH) -> Gate:
@@ -143,7 +148,7 @@ def same_topics(champion: Release, challenger: Release, *, may_change: bool) -> 
 def within_bounds(
     gate: Gate, segments: Sequence[Segment], champion: Release, challenger: Release, sizes: tuple[int, int]
 ) -> list[Check]:
-    """The tests of time a segment (microseconds, the least disturbed of interleaved rounds) and of bytes (champion, challenger)."""
+    """The tests of bytes (champion, challenger) and of microseconds a segment, the least disturbed of interleaved rounds."""
     texts = [segment.full_text for segment in segments[:N_TIMED]]
     times: dict[str, list[float]] = {"champion": [], "challenger": []}
     for _ in range(ROUNDS):

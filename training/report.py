@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from models.errors import WiretagError
 from training.corpus import Segment
+from training.gate import shown
 from training.holdout import Judged
 from training.learning import MORE, LearningCurve
 from training.retrain import Result
 
 N_ERRORS = 12  # worst errors shown a topic
-N_BINS = 10
+N_BINS = 5
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Points = list[tuple[float, float]]
@@ -54,6 +55,7 @@ def write_report(folder: Path, result: Result, curve: LearningCurve | None) -> P
 def page(result: Result, curve: LearningCurve | None) -> str:
     """The page."""
     environment = Environment(loader=PackageLoader("training", "."), autoescape=select_autoescape(["html"]), trim_blocks=True)
+    environment.filters["figure"] = shown
     champion, challenger = result.judged
     models = [(who, model) for who, model in (("champion", champion), ("challenger", challenger)) if model is not None]
     topics = []
