@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ class Line:
 
 def write_report(folder: Path, result: Result, curve: LearningCurve | None) -> Path:
     """Write report.json and report.html into a folder, and give it. Raises `WiretagError` where that cannot be written."""
-    told = result.as_dict() | {"learning_curve": _curve_json(curve)}
+    told = result.as_dict() | {"learning_curve": _curve_json(curve), "curves": _curves_json(result)}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in (("report.json", json.dumps(told, indent=2) + "\n"), ("report.html", page(result, curve))):
@@ -56,12 +56,9 @@ def page(result: Result, curve: LearningCurve | None) -> str:
     """The page."""
     environment = Environment(loader=PackageLoader("training", "."), autoescape=select_autoescape(["html"]), trim_blocks=True)
     environment.filters["figure"] = shown
-    champion, challenger = result.judged
-    models = [(who, model) for who, model in (("champion", champion), ("challenger", challenger)) if model is not None]
+    challenger = result.judged[1]
     topics = []
-    for topic in challenger.topics:
-        truth = np.array([topic in segment.topics for segment in result.segments])
-        columns = [(who, model.scores[:, model.topics.index(topic)]) for who, model in models if topic in model.topics]
+    for topic, truth, columns in _columns(result):
         topics.append(
             {
                 "id": topic,
@@ -79,6 +76,19 @@ def page(result: Result, curve: LearningCurve | None) -> str:
         curve=_drawn(curve),
         more=MORE,
     )
+
+
+def _columns(result: Result) -> Iterator[tuple[str, Bools, list[tuple[str, Floats]]]]:
+    """Every topic with what is true of the holdout and the scores of each model that has it."""
+    champion, challenger = result.judged
+    models = [(who, model) for who, model in (("champion", champion), ("challenger", challenger)) if model is not None]
+    for topic in challenger.topics:
+        truth = np.array([topic in segment.topics for segment in result.segments])
+        yield (
+            topic,
+            truth,
+            [(who, model.scores[:, model.topics.index(topic)]) for who, model in models if topic in model.topics],
+        )
 
 
 def precision_recall(truth: Bools, scores: Floats) -> Points:
@@ -138,6 +148,16 @@ def _drawn(curve: LearningCurve | None) -> dict[str, Any] | None:
         "line": Line("challenger", points),
         "points": list(zip(points, curve.sizes, curve.macro_f1, strict=True)),
         "expected": curve.expected(),
+    }
+
+
+def _curves_json(result: Result) -> dict[str, dict[str, dict[str, Points]]]:
+    return {
+        topic: {
+            name: {who: [(round(x, 4), round(y, 4)) for x, y in curve(truth, scores)] for who, scores in columns}
+            for name, curve in (("precision_recall", precision_recall), ("reliability", reliability))
+        }
+        for topic, truth, columns in _columns(result)
     }
 
 
