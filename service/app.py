@@ -3,12 +3,17 @@
 import re
 import time
 import uuid
+from functools import partial
+from typing import Any
 
 import structlog
 from flask import Flask, Response, g, request
+from flask.globals import app_ctx
 
 from models.release import Release
-from service import access, classify, model, operations, problems, rates, traces
+from service import access, classify, model, operations, problems, rates, streaming, traces
+from service.connection import linger
+from service.metrics import metrics
 from service.settings import Settings
 
 log = structlog.get_logger()
@@ -26,9 +31,12 @@ def create_app(settings: Settings | None = None, release: Release | None = None)
     settings = settings or Settings.from_environment()
     app = Flask(__name__, static_folder=None)
     app.config["WIRETAG_SETTINGS"] = settings
-    app.config["MAX_CONTENT_LENGTH"] = settings.max_body
+    app.config["MAX_CONTENT_LENGTH"] = (
+        settings.max_body + 1
+    )  # one more, so that a body cut at the limit is told from a whole one
     problems.init_app(app)
     model.init_app(app, settings, release)
+    streaming.init_app(app, settings)
     app.register_blueprint(classify.blueprint)
     app.register_blueprint(operations.blueprint)
     app.before_request(_begin)
@@ -53,15 +61,28 @@ def _finish(response: Response) -> Response:
             response.headers.add(name, value)
     if version := g.get("model_version"):
         response.headers["X-Model-Version"] = version
+    route = request.url_rule.rule if request.url_rule else None
+    record = partial(_record, app_ctx.g, route, request.method, response.status_code)
+    if response.is_streamed:
+        response.call_on_close(record)  # only then is known how long it took
+    else:
+        record()
+    response.call_on_close(partial(linger, request.environ))
+    return response
+
+
+def _record(of: Any, route: str | None, method: str, status: int) -> None:
+    """Log and count a request; `of` is what `g` was while it was answered."""
+    seconds = time.perf_counter() - of.started
+    metrics.request(route, method, status, seconds)
     log.info(
         "request",
-        id=g.request_id,
-        method=request.method,
-        route=request.url_rule.rule if request.url_rule else None,
-        status=response.status_code,
-        ms=round((time.perf_counter() - g.started) * 1000, 2),
-        documents=g.get("documents", 0),
-        model_version=version,
-        key=g.get("key_name"),
+        id=of.request_id,
+        method=method,
+        route=route,
+        status=status,
+        ms=round(seconds * 1000, 2),
+        documents=of.get("documents", 0),
+        model_version=of.get("model_version"),
+        key=of.get("key_name"),
     )
-    return response
