@@ -8,7 +8,7 @@ import structlog
 from flask import Flask, Response, g, request
 
 from models.release import Release
-from service import classify, model, operations, problems
+from service import classify, corrections, model, operations, problems, review, store
 from service.settings import Settings
 
 log = structlog.get_logger()
@@ -23,8 +23,12 @@ def create_app(settings: Settings | None = None, release: Release | None = None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body
     problems.init_app(app)
     model.init_app(app, settings, release)
+    store.init_app(app, settings)
+    review.init_app(app, settings)
     app.register_blueprint(classify.blueprint)
     app.register_blueprint(operations.blueprint)
+    app.register_blueprint(corrections.blueprint)
+    app.register_blueprint(review.blueprint)
     app.before_request(_begin)
     app.after_request(_finish)
     return app

@@ -29,6 +29,13 @@ class Settings:
     max_documents: int = _setting(1_000, "most documents a request; beyond it 422")
     max_characters: int = _setting(1_000_000, "longest document in characters; beyond it 422")
 
+    database_url: str = _setting(
+        "",
+        "corrections store, such as `postgresql://USER:PASSWORD@HOST/DATABASE`; empty for the SQLite file `var/corrections.db`",
+    )
+    review: str = _setting("off", "`on` keeps the texts of documents that are worth a person's look, for `/review`")
+    review_days: int = _setting(30, "days after which a text kept for review is deleted")
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ, **options: Any) -> "Settings":
         """Settings from `WIRETAG_*`; options that are not None win. Raises `InputError` naming the variable."""
@@ -58,6 +65,12 @@ class Settings:
             value = getattr(self, each.name)
             if isinstance(value, int) and value < 1:
                 raise InputError(f"WIRETAG_{each.name.upper()}: {value} is too small; set 1 or more")
+        if self.review not in ("on", "off"):
+            raise InputError(f"WIRETAG_REVIEW: {self.review!r} is neither on nor off")
+        if self.database_url and not self.database_url.startswith(("sqlite:///", "postgresql://", "postgres://")):
+            raise InputError(  # without the address, which may hold a password
+                "WIRETAG_DATABASE_URL: write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE"
+            )
 
 
 def _parse(name: str, text: str, default: Any) -> Any:
