@@ -29,9 +29,13 @@ class Settings:
     max_documents: int = _setting(1_000, "most documents a request; beyond it 422")
     max_characters: int = _setting(1_000_000, "longest document in characters; beyond it 422")
 
-    database_url: str = _setting(
-        "",
-        "corrections store, such as `postgresql://USER:PASSWORD@HOST/DATABASE`; empty for the SQLite file `var/corrections.db`",
+    database_url: str = field(
+        default="",
+        repr=False,  # it may hold a password
+        metadata={
+            "doc": "corrections store, such as `postgresql://USER:PASSWORD@HOST/DATABASE`; empty for the SQLite file "
+            "`var/corrections.db`"
+        },
     )
     review: str = _setting("off", "`on` keeps the texts of documents that are worth a person's look, for `/review`")
     review_days: int = _setting(30, "days after which a text kept for review is deleted")

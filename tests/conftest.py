@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -128,4 +127,4 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/var/corrections.db"
     server: Server = request.getfixturevalue("postgres")
-    return server.create(f"test_{uuid.uuid4().hex}")
+    return server.empty()

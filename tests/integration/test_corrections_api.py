@@ -211,11 +211,20 @@ def test_any_correction_is_kept_exactly_or_refused(desk: FlaskClient, body: dict
 # Trouble with the store
 
 
-@pytest.mark.parametrize("url", ["sqlite:////proc/none/c.db", "postgresql://ann:s3cret@127.0.0.1:1/desk?sslpassword=s3cret"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:////proc/none/c.db",
+        "postgresql://ann:s3cret@127.0.0.1:1/desk?sslpassword=s3cret",
+        "postgresql://wiretag:s3cret@127.0.0.1:PORT/postgres",
+    ],
+)
 def test_without_a_store_corrections_wait_and_classification_goes_on(
-    url: str, release: Release, capsys: pytest.CaptureFixture[str]
+    url: str, release: Release, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
 ) -> None:
     """503 with when to come back and a clear log line without any password; documents are tagged all the same."""
+    if "PORT" in url:
+        url = url.replace("PORT", str(request.getfixturevalue("postgres").port))
     client = create_app(Settings(database_url=url, review="on"), release).test_client()
     for answer in (client.post("/corrections", json=BODY), client.get("/corrections"), client.get("/review")):
         assert answer.status_code == 503
