@@ -74,8 +74,10 @@ class ReviewQueue:
             return int(connection.execute(select(func.count()).select_from(table).where(_is_open())).scalar_one())
 
     def hand_out(self, annotator: str, limit: int) -> list[Item]:
-        """Up to `limit` segments for an annotator, whose they are for 15 minutes: first what was handed out to them before,
-        then the least certain of each topic in turn and one in ten of the random sample, near-duplicates once.
+        """Up to `limit` segments, which nobody but this annotator gets for 15 minutes.
+
+        First come those handed out to them before; then the least certain of each topic in turn, and one in ten of the random
+        sample. Of near-duplicates one is enough.
         """
         now = datetime.now(UTC)
         # a clock that was set back frees what it held; those of several machines may differ a little

@@ -132,7 +132,7 @@ def test_prune(runner: CliRunner, store_url: str) -> None:
         (("a.csv", "text,topics\nBees,\n".encode("utf-16")), "a.csv: not UTF-8 (byte 0); convert the file"),
         (("a.csv", b"words,topics\nBees,\n"), "no column 'text'"),
         (("a.csv", b"text,topics\nBees,wasps\n"), "a.csv:2: unknown topic 'wasps'; the topics are beekeeping, toll_bridges"),
-        (("a.csv", b"text,topics\n%s,\n" % LONG), "a.csv: not readable as a table (field larger"),
+        (("a.csv", b"text,topics\n%s,\n" % LONG), "segment 'a-2': text: 1,000,000 characters; 100,000 are allowed"),
         (("a.jsonl", b"{\n"), "a.jsonl:1: not JSON"),
         (("a.jsonl", b'{"id": "x", "text": " ", "topics": []}'), "'text' must be a text that is not empty"),
         (("a.jsonl", b'{"id": "x", "text": "\\ud800", "topics": []}'), "segment 'x': text: half a surrogate pair"),
