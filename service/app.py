@@ -11,7 +11,7 @@ from flask import Flask, Response, g, request
 from flask.globals import app_ctx
 
 from models.release import Release
-from service import access, classify, model, operations, problems, rates, streaming, traces
+from service import access, classify, corrections, model, operations, problems, rates, review, store, streaming, traces
 from service.connection import linger
 from service.metrics import metrics
 from service.settings import Settings
@@ -31,14 +31,17 @@ def create_app(settings: Settings | None = None, release: Release | None = None)
     settings = settings or Settings.from_environment()
     app = Flask(__name__, static_folder=None)
     app.config["WIRETAG_SETTINGS"] = settings
-    app.config["MAX_CONTENT_LENGTH"] = (
-        settings.max_body + 1
-    )  # one more, so that a body cut at the limit is told from a whole one
+    # one more, so that a body cut at the limit is told from a whole one
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body + 1
     problems.init_app(app)
     model.init_app(app, settings, release)
     streaming.init_app(app, settings)
+    store.init_app(app, settings)
+    review.init_app(app, settings)
     app.register_blueprint(classify.blueprint)
     app.register_blueprint(operations.blueprint)
+    app.register_blueprint(corrections.blueprint)
+    app.register_blueprint(review.blueprint)
     app.before_request(_begin)
     app.after_request(_finish)
     traces.init_app(app, settings)
