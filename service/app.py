@@ -8,7 +8,7 @@ import structlog
 from flask import Flask, Response, g, request
 
 from models.release import Release
-from service import classify, model, operations, problems
+from service import classify, documentation, model, operations, problems
 from service.settings import Settings
 
 log = structlog.get_logger()
@@ -20,11 +20,13 @@ def create_app(settings: Settings | None = None, release: Release | None = None)
     settings = settings or Settings.from_environment()
     app = Flask(__name__, static_folder=None)
     app.config["WIRETAG_SETTINGS"] = settings
+    app.url_map.merge_slashes = False  # a doubled slash is another address, not a redirect
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body
     problems.init_app(app)
     model.init_app(app, settings, release)
     app.register_blueprint(classify.blueprint)
     app.register_blueprint(operations.blueprint)
+    app.register_blueprint(documentation.blueprint)
     app.before_request(_begin)
     app.after_request(_finish)
     return app

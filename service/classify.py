@@ -8,16 +8,33 @@ from models.duplicates import Seen
 from models.errors import InputError
 from models.pipeline import Document, Options, check_options, classify
 from models.release import Release
+from service.answers import Result, Results
+from service.keys import Role, needs
 from service.model import serving
+from service.openapi import operation
 from service.problems import problem_of
-from service.schema import Call, Unusable, json_response, read_call
+from service.schema import Call, Query, RequestBody, Text, Unusable, json_response, read_call
 
 blueprint = Blueprint("classify", __name__)
 
 
 @blueprint.post("/classify")
+@needs(Role.CLASSIFY)
+@operation(
+    "Classify one document or several",
+    answer=(Result, Results),
+    body=RequestBody,
+    body_types={"text/plain": Text, "text/html": Text},
+    query=Query,
+    example={"text": "The EU extended its sanctions on the bank.", "headline": "EU news", "explain": True},
+    problems=(422, 503),
+)
 def post() -> Response:
-    """Classify one document or several."""
+    """Classify one document or several.
+
+    A JSON body carries its options itself and goes without a query. A text or an HTML page may be the body as it is, with its
+    options in the query.
+    """
     release = serving()
     call = read_call(request, current_app.config["WIRETAG_SETTINGS"])
     check_options(release, call.options)

@@ -2,13 +2,15 @@
 
 import re
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Annotated, ClassVar, Literal, TypeVar
 
 import msgspec
 from flask import Request, Response
+from msgspec import UNSET, Meta, UnsetType
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from models.pipeline import Document, Form, Options
+from service.answers import TopicId
 from service.problems import Problem
 from service.settings import Settings
 
@@ -16,20 +18,54 @@ MAX_ID = 512  # characters of a document's id
 _T = TypeVar("_T")
 
 
-class _Document(msgspec.Struct, forbid_unknown_fields=True):
-    document_id: str | None = None
-    text: str | None = None
-    page: str | None = None
-    html: str | None = None
-    headline: str | None = None
+# The bounds of these are described by `service.description` and checked below: what is out of bounds is well-formed but
+# unusable, which the decoder cannot tell from a wrong shape.
+def _named(name: str) -> Meta:
+    return Meta(extra_json_schema={"$ref": f"#/components/schemas/{name}"})
 
 
-class _Body(_Document, forbid_unknown_fields=True):
-    documents: list[msgspec.Raw] | None = None
-    explain: bool = False
-    limit: int | None = None
-    topics: list[str] | None = None
-    duplicates: bool = False
+Text = Annotated[str, _named("Text")]
+_Limit = Annotated[int, Meta(description="most topics shown a text", extra_json_schema={"minimum": 1})]
+
+
+class RequestDocument(msgspec.Struct, forbid_unknown_fields=True):
+    """A document of several."""
+
+    alternatives: ClassVar[dict[str, tuple[str, ...]]] = {"text": ("headline",), "page": (), "html": ()}  # exactly one is given
+
+    document_id: Annotated[str, _named("DocumentId")] | None = None
+    text: Annotated[Text, Meta(description="one segment, tagged as it stands")] | None = None
+    page: Annotated[Text, Meta(description="plain text of a scraped page, cut first")] | None = None
+    html: Annotated[Text, Meta(description="an HTML page; its extracted text comes back as `page`")] | None = None
+    headline: Annotated[str, _named("Headline")] | None = None
+
+
+class RequestBody(RequestDocument, forbid_unknown_fields=True):
+    """One document or several, and how to show the results."""
+
+    alternatives: ClassVar[dict[str, tuple[str, ...]]] = {
+        "text": ("headline", "document_id"),
+        "page": ("document_id",),
+        "html": ("document_id",),
+        "documents": (),
+    }
+
+    documents: Annotated[list[msgspec.Raw], _named("Documents")] | None = None
+    explain: Annotated[bool, Meta(description="with the words that decided and the arithmetic")] = False
+    limit: _Limit | None = None
+    topics: Annotated[list[TopicId], Meta(description="topics shown whatever their score")] | None = None
+    duplicates: Annotated[bool, Meta(description="mark the stories that repeat an earlier one of the request")] = False
+
+
+class Query(msgspec.Struct, forbid_unknown_fields=True):
+    """Options beside a body that is a document itself; a JSON body carries its own."""
+
+    as_: (
+        Annotated[Literal["text", "page", "html"], Meta(description="what the body is; `page` for plain text only")] | UnsetType
+    ) = msgspec.field(default=UNSET, name="as")
+    explain: Annotated[bool, Meta(description="with the words that decided and the arithmetic")] = False
+    limit: _Limit | UnsetType = UNSET
+    topics: Annotated[list[TopicId], Meta(description="topics shown whatever their score, parted by commas")] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +115,8 @@ def json_response(value: object) -> Response:
 
 
 def _body(request: Request, settings: Settings) -> bytes:
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise Problem(415, "cannot read a compressed body; send it as it is, without Content-Encoding")
     try:
         return request.get_data(cache=False)
     except RequestEntityTooLarge:
@@ -86,7 +124,7 @@ def _body(request: Request, settings: Settings) -> bytes:
 
 
 def _read_json(body: bytes, settings: Settings) -> Call:
-    parsed = _decode(body, _Body, "")
+    parsed = _decode(body, RequestBody, "")
     options = Options(parsed.explain, parsed.limit, frozenset(parsed.topics or ()))
     if parsed.documents is None:
         return Call([_document(parsed, "", settings)], options, is_single=True, duplicates=parsed.duplicates)
@@ -103,7 +141,7 @@ def _read_json(body: bytes, settings: Settings) -> Call:
     for index, raw in enumerate(parsed.documents):
         document_id = None
         try:
-            each = _decode(raw, _Document, f"/documents/{index}")
+            each = _decode(raw, RequestDocument, f"/documents/{index}")
             document_id = each.document_id
             documents.append(_document(each, f"/documents/{index}", settings))
         except Problem as problem:
@@ -111,7 +149,7 @@ def _read_json(body: bytes, settings: Settings) -> Call:
     return Call(documents, options, is_single=False, duplicates=parsed.duplicates)
 
 
-def _document(parsed: _Document, prefix: str, settings: Settings) -> Document:
+def _document(parsed: RequestDocument, prefix: str, settings: Settings) -> Document:
     given = [form for form in Form if getattr(parsed, form.value) is not None]
     if len(given) != 1:
         found = ", ".join(given) or "none of them"
@@ -125,11 +163,11 @@ def _document(parsed: _Document, prefix: str, settings: Settings) -> Document:
         raise _bad_shape(f"{prefix}/headline", "a headline stands beside 'text' only; a page brings its own")
     if parsed.document_id is not None and len(parsed.document_id) > MAX_ID:
         raise _unusable(f"{prefix}/document_id", f"longer than {MAX_ID} characters")
-    if len(content) + len(parsed.headline or "") > settings.max_characters:
-        raise _unusable(
-            f"{prefix}/{given[0]}",
-            f"{len(content):,} characters; send at most {settings.max_characters:,} a document",
-        )
+    for name, text in ((given[0].value, content), ("headline", parsed.headline or "")):
+        if len(text) > settings.max_characters:
+            raise _unusable(
+                f"{prefix}/{name}", f"{len(text):,} characters; send at most {settings.max_characters:,} a document"
+            )
     return Document(content, given[0], parsed.headline, parsed.document_id)
 
 
@@ -137,26 +175,30 @@ def _read_plain(request: Request, settings: Settings) -> Call:
     """One document as the body itself, its options in the query string."""
     if request.mimetype_params.get("charset", "utf-8").lower() not in ("utf-8", "utf8", "us-ascii"):
         raise Problem(415, "cannot read this charset; send UTF-8")
-    allowed = {"as", "explain", "limit", "topics"}
-    if unknown := set(request.args) - allowed:
-        raise Problem(400, f"unknown option {min(unknown)!r}; the options are {', '.join(sorted(allowed))}")
+    options = _read_query(request)
     forms = (Form.TEXT, Form.PAGE) if request.mimetype == "text/plain" else (Form.HTML,)
-    wanted = request.args.get("as", forms[0].value)
+    wanted = options.as_ or forms[0].value
     if wanted not in [form.value for form in forms]:
         raise Problem(400, f"as={wanted!r} does not fit {request.mimetype}; it may be {' or '.join(forms)}")
-    explain = request.args.get("explain", "false").lower()
-    if explain not in ("true", "false", "1", "0"):
-        raise Problem(400, "explain must be true or false")
-    limit = request.args.get("limit")
-    if limit is not None and not limit.isdecimal():
-        raise Problem(400, "limit must be a whole number")
-    topics = frozenset(topic for topic in request.args.get("topics", "").split(",") if topic)
     try:
         content = _body(request, settings).decode()
     except UnicodeDecodeError as error:
         raise Problem(400, f"the body is not UTF-8 (byte {error.start}); convert it") from None
-    document = _document(_Document(**{wanted: content}), "", settings)
-    return Call([document], Options(explain in ("true", "1"), int(limit) if limit else None, topics), is_single=True)
+    document = _document(RequestDocument(**{wanted: content}), "", settings)
+    limit = None if options.limit is UNSET else options.limit
+    return Call([document], Options(options.explain, limit, frozenset(options.topics)), is_single=True)
+
+
+def _read_query(request: Request) -> Query:
+    given: dict[str, object] = {}
+    for name, values in request.args.lists():
+        if len(values) > 1:
+            raise Problem(400, f"the option {_brief(name)!r} is given {len(values)} times; give it once")
+        given[name] = [topic for topic in values[0].split(",") if topic] if name == "topics" else values[0]
+    try:
+        return msgspec.convert(given, Query, strict=False)
+    except msgspec.ValidationError as error:
+        raise Problem(400, f"query: {_brief(str(error))}") from None
 
 
 def _decode(body: bytes | msgspec.Raw, type_: type[_T], prefix: str) -> _T:
