@@ -8,7 +8,7 @@ import structlog
 from flask import Flask, Response, g, request
 
 from models.release import Release
-from service import classify, documentation, model, operations, problems
+from service import classify, documentation, inference, model, operations, problems
 from service.settings import Settings
 
 log = structlog.get_logger()
@@ -27,6 +27,7 @@ def create_app(settings: Settings | None = None, release: Release | None = None)
     app.register_blueprint(classify.blueprint)
     app.register_blueprint(operations.blueprint)
     app.register_blueprint(documentation.blueprint)
+    app.register_blueprint(inference.blueprint)
     app.before_request(_begin)
     app.after_request(_finish)
     return app

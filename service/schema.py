@@ -25,7 +25,9 @@ def _named(name: str) -> Meta:
 
 
 Text = Annotated[str, _named("Text")]
-_Limit = Annotated[int, Meta(description="most topics shown a text", extra_json_schema={"minimum": 1})]
+Limit = Annotated[  # JSON has one kind of number: 3.0 is a whole one
+    float, Meta(description="most topics shown a text", multiple_of=1, extra_json_schema={"minimum": 1})
+]
 
 
 class RequestDocument(msgspec.Struct, forbid_unknown_fields=True):
@@ -52,7 +54,7 @@ class RequestBody(RequestDocument, forbid_unknown_fields=True):
 
     documents: Annotated[list[msgspec.Raw], _named("Documents")] | None = None
     explain: Annotated[bool, Meta(description="with the words that decided and the arithmetic")] = False
-    limit: _Limit | None = None
+    limit: Limit | None = None
     topics: Annotated[list[TopicId], Meta(description="topics shown whatever their score")] | None = None
     duplicates: Annotated[bool, Meta(description="mark the stories that repeat an earlier one of the request")] = False
 
@@ -64,7 +66,7 @@ class Query(msgspec.Struct, forbid_unknown_fields=True):
         Annotated[Literal["text", "page", "html"], Meta(description="what the body is; `page` for plain text only")] | UnsetType
     ) = msgspec.field(default=UNSET, name="as")
     explain: Annotated[bool, Meta(description="with the words that decided and the arithmetic")] = False
-    limit: _Limit | UnsetType = UNSET
+    limit: Limit | UnsetType = UNSET
     topics: Annotated[list[TopicId], Meta(description="topics shown whatever their score, parted by commas")] = []
 
 
@@ -95,7 +97,7 @@ def read_call(request: Request, settings: Settings) -> Call:
                 400,
                 f"unknown option {_first(request.args)!r} in the address; a JSON body carries its options itself",
             )
-        return _read_json(_body(request, settings), settings)
+        return _read_json(read_body(request, settings), settings)
     if kind in ("text/plain", "text/html"):
         return _read_plain(request, settings)
     raise Problem(
@@ -114,7 +116,8 @@ def json_response(value: object) -> Response:
     return Response(encode(value), content_type="application/json")
 
 
-def _body(request: Request, settings: Settings) -> bytes:
+def read_body(request: Request, settings: Settings) -> bytes:
+    """A request's body. Raises `Problem` where it is too long or compressed."""
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise Problem(415, "cannot read a compressed body; send it as it is, without Content-Encoding")
     try:
@@ -124,10 +127,11 @@ def _body(request: Request, settings: Settings) -> bytes:
 
 
 def _read_json(body: bytes, settings: Settings) -> Call:
-    parsed = _decode(body, RequestBody, "")
-    options = Options(parsed.explain, parsed.limit, frozenset(parsed.topics or ()))
+    parsed = decode(body, RequestBody, "")
+    limit = None if parsed.limit is None else int(parsed.limit)
+    options = Options(parsed.explain, limit, frozenset(parsed.topics or ()))
     if parsed.documents is None:
-        return Call([_document(parsed, "", settings)], options, is_single=True, duplicates=parsed.duplicates)
+        return Call([read_document(parsed, "", settings)], options, is_single=True, duplicates=parsed.duplicates)
     if any(value is not None for value in (parsed.text, parsed.page, parsed.html, parsed.headline, parsed.document_id)):
         raise Problem(400, "'documents' stands alone: put text, page, html, headline and document_id inside its entries")
     if not parsed.documents:
@@ -141,15 +145,16 @@ def _read_json(body: bytes, settings: Settings) -> Call:
     for index, raw in enumerate(parsed.documents):
         document_id = None
         try:
-            each = _decode(raw, RequestDocument, f"/documents/{index}")
+            each = decode(raw, RequestDocument, f"/documents/{index}")
             document_id = each.document_id
-            documents.append(_document(each, f"/documents/{index}", settings))
+            documents.append(read_document(each, f"/documents/{index}", settings))
         except Problem as problem:
             documents.append(Unusable(document_id or _id_of(raw), problem))
     return Call(documents, options, is_single=False, duplicates=parsed.duplicates)
 
 
-def _document(parsed: RequestDocument, prefix: str, settings: Settings) -> Document:
+def read_document(parsed: RequestDocument, prefix: str, settings: Settings) -> Document:
+    """The document that was sent. Raises `Problem` where it breaks a rule that the decoder does not know."""
     given = [form for form in Form if getattr(parsed, form.value) is not None]
     if len(given) != 1:
         found = ", ".join(given) or "none of them"
@@ -181,11 +186,11 @@ def _read_plain(request: Request, settings: Settings) -> Call:
     if wanted not in [form.value for form in forms]:
         raise Problem(400, f"as={wanted!r} does not fit {request.mimetype}; it may be {' or '.join(forms)}")
     try:
-        content = _body(request, settings).decode()
+        content = read_body(request, settings).decode()
     except UnicodeDecodeError as error:
         raise Problem(400, f"the body is not UTF-8 (byte {error.start}); convert it") from None
-    document = _document(RequestDocument(**{wanted: content}), "", settings)
-    limit = None if options.limit is UNSET else options.limit
+    document = read_document(RequestDocument(**{wanted: content}), "", settings)
+    limit = None if options.limit is UNSET else int(options.limit)
     return Call([document], Options(options.explain, limit, frozenset(options.topics)), is_single=True)
 
 
@@ -201,7 +206,8 @@ def _read_query(request: Request) -> Query:
         raise Problem(400, f"query: {_brief(str(error))}") from None
 
 
-def _decode(body: bytes | msgspec.Raw, type_: type[_T], prefix: str) -> _T:
+def decode(body: bytes | msgspec.Raw, type_: type[_T], prefix: str) -> _T:
+    """JSON as a type. Raises a 400 `Problem` whose pointer begins with `prefix`."""
     try:
         return msgspec.json.decode(body, type=type_)
     except msgspec.ValidationError as error:
