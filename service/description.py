@@ -110,6 +110,7 @@ def _named_values(settings: Settings, release: Release | None) -> Json:
             "pattern": r"^[^\x00]*$",
         },
         "DocumentId": {"type": "string", "description": "The caller's own id of a document.", "maxLength": MAX_ID},
+        "Texts": {"type": "array", "minItems": 1, "maxItems": settings.max_documents},
         "Documents": {
             "type": "array",
             "description": "Documents, answered in their order. Anything else among them gets an error in its place.",

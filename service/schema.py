@@ -18,13 +18,15 @@ MAX_ID = 512  # characters of a document's id
 _T = TypeVar("_T")
 
 
-# The bounds of these are described by `service.description` and checked below: what is out of bounds is well-formed but
-# unusable, which the decoder cannot tell from a wrong shape.
-def _named(name: str) -> Meta:
+def named(name: str) -> Meta:
+    """Bounds that `service.description` describes and the service checks itself.
+
+    What is out of bounds is well-formed but unusable, which the decoder cannot tell from a wrong shape.
+    """
     return Meta(extra_json_schema={"$ref": f"#/components/schemas/{name}"})
 
 
-Text = Annotated[str, _named("Text")]
+Text = Annotated[str, named("Text")]
 Limit = Annotated[  # JSON has one kind of number: 3.0 is a whole one
     float, Meta(description="most topics shown a text", multiple_of=1, extra_json_schema={"minimum": 1})
 ]
@@ -35,11 +37,11 @@ class RequestDocument(msgspec.Struct, forbid_unknown_fields=True):
 
     alternatives: ClassVar[dict[str, tuple[str, ...]]] = {"text": ("headline",), "page": (), "html": ()}  # exactly one is given
 
-    document_id: Annotated[str, _named("DocumentId")] | None = None
+    document_id: Annotated[str, named("DocumentId")] | None = None
     text: Annotated[Text, Meta(description="one segment, tagged as it stands")] | None = None
     page: Annotated[Text, Meta(description="plain text of a scraped page, cut first")] | None = None
     html: Annotated[Text, Meta(description="an HTML page; its extracted text comes back as `page`")] | None = None
-    headline: Annotated[str, _named("Headline")] | None = None
+    headline: Annotated[str, named("Headline")] | None = None
 
 
 class RequestBody(RequestDocument, forbid_unknown_fields=True):
@@ -52,7 +54,7 @@ class RequestBody(RequestDocument, forbid_unknown_fields=True):
         "documents": (),
     }
 
-    documents: Annotated[list[msgspec.Raw], _named("Documents")] | None = None
+    documents: Annotated[list[msgspec.Raw], named("Documents")] | None = None
     explain: Annotated[bool, Meta(description="with the words that decided and the arithmetic")] = False
     limit: Limit | None = None
     topics: Annotated[list[TopicId], Meta(description="topics shown whatever their score")] | None = None

@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from models.pipeline import Document, Json, Options
 from service.problems import Problem
-from service.schema import Limit, RequestDocument, Text, decode, encode, read_body, read_document
+from service.schema import Limit, RequestDocument, Text, decode, encode, named, read_body, read_document
 from service.settings import Settings
 
 HEADER = "Inference-Header-Content-Length"  # bytes of JSON before the binary tensors
@@ -31,7 +31,9 @@ class InferInput(Struct):
     name: Annotated[Literal["text", "page", "html"], Meta(description="what each document is")]
     shape: Annotated[list[int], Meta(min_length=1, max_length=2)]
     datatype: Literal["BYTES"]
-    data: Annotated[list[Text | tuple[Text]], Meta(description="left out where the tensor is binary")] | UnsetType = UNSET
+    data: (
+        Annotated[list[Text | tuple[Text]], named("Texts"), Meta(description="left out where the tensor is binary")] | UnsetType
+    ) = UNSET
     parameters: InputParameters | None = None
 
 
