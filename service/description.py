@@ -75,8 +75,9 @@ def describe(app: Flask, settings: Settings, release: Release | None) -> Json:
 
 
 def addresses(app: Flask) -> Iterator[tuple[Rule, str]]:
-    """Every rule of the app with each method that it answers itself."""
-    for rule in app.url_map.iter_rules():
+    """Every rule of the app with each method that it answers itself, by blueprint and address."""
+    order = {name: place for place, name in enumerate(app.blueprints)}
+    for rule in sorted(app.url_map.iter_rules(), key=lambda rule: (order.get(rule.endpoint.partition(".")[0], -1), rule.rule)):
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             yield rule, method
 

@@ -102,7 +102,7 @@ def _kind(schema: Json | bool) -> Markup:  # noqa: PLR0911 one line a kind
         return Markup("list of {}").format(_kind(schema.get("items", {})))
     if isinstance(schema.get("additionalProperties"), dict):
         return Markup("object of {}").format(_kind(schema["additionalProperties"]))
-    return escape(schema.get("type", "anything"))
+    return escape("whole number" if schema.get("multipleOf") == 1 else schema.get("type", "anything"))
 
 
 @blueprint.app_template_filter("bounds")
