@@ -17,7 +17,7 @@ from models.release import Release
 from service.answers import ProblemDocument, Result, UnusableDocument
 from service.keys import Role
 from service.openapi import Operation
-from service.problems import KINDS
+from service.problem_kinds import STATUSES, meaning
 from service.schema import MAX_ID, RequestDocument
 from service.settings import Settings
 
@@ -33,6 +33,8 @@ _HEADERS = {
     "X-Request-ID": "the caller's own id where it was harmless, else one made for this request; it stands in the log",
     "X-Content-Type-Options": "always `nosniff`",
     "X-Model-Version": "the version of the model that spoke, where one did",
+    "RateLimit": "what is left to this key or address, where requests are counted",
+    "RateLimit-Policy": "how many requests it may make, where requests are counted",
     "Retry-After": "seconds to wait before trying again",
     "Allow": "the methods of this address",
     "WWW-Authenticate": "how to name a key",
@@ -216,7 +218,7 @@ class _Described:
         found["responses"] = {str(mark.status): _response(mark.status, HTTPStatus(mark.status).phrase, answers, own)}
         for status in sorted(self.problem_statuses):
             found["responses"][str(status)] = {"$ref": f"#/components/responses/{self.problem_kind}{status}"}
-        found["security"] = [] if role is None else [{}, {"key": []}]
+        found["security"] = [] if role is None else [{"key": []}] if self.asks_for_keys else [{}, {"key": []}]
         if role is not None:
             found["x-wiretag-role"] = role.value
         return found
@@ -225,6 +227,11 @@ class _Described:
     def problem_kind(self) -> str:
         """The name of the form that errors have here."""
         return str(self.mark.problem.__name__)
+
+    @property
+    def asks_for_keys(self) -> bool:
+        """Whether the service lets nobody in without a key."""
+        return getattr(self.app.config["WIRETAG_SETTINGS"], "keys", None) is not None
 
     @property
     def role(self) -> Role | None:
@@ -245,7 +252,7 @@ class _Described:
         bad |= {400} if self.bodies or mark.query is not None or mark.headers is not None else set()
         bad |= {413, 415} if self.bodies else set()
         bad |= {404} if self.rule.arguments else set()
-        bad |= {401, 403, 429} & KINDS.keys() if self.role is not None else set()
+        bad |= {401, 403, 429} & STATUSES if self.role is not None else set()
         return bad | {500, 503}
 
 
@@ -276,12 +283,12 @@ def _parameters(place: str, struct: Any) -> list[Json]:
 
 def _problem(type_: Any, status: int) -> Json:
     """The response that an error is."""
-    text = KINDS[status].when if status in KINDS else HTTPStatus(status).phrase
+    text = meaning(status) or HTTPStatus(status).phrase
     kind = "application/problem+json" if type_ is ProblemDocument else "application/json"
     return _response(status, text, {kind: {"schema": {"$ref": _REF.format(name=type_.__name__)}}}, {})
 
 
 def _response(status: int, text: str, content: Json, own: Json) -> Json:
-    names = [*_ALWAYS, "X-Model-Version", *_OF_STATUS.get(status, ())]
+    names = [*_ALWAYS, "X-Model-Version", "RateLimit", "RateLimit-Policy", *_OF_STATUS.get(status, ())]
     headers = {**{name: {"$ref": f"#/components/headers/{name}"} for name in names}, **own}
     return {"description": text[0].upper() + text[1:], "headers": headers, **({"content": content} if content else {})}

@@ -13,7 +13,7 @@ from models.release import Release
 from service.description import describe
 from service.keys import needs
 from service.openapi import operation
-from service.problems import KINDS, Kind
+from service.problem_kinds import KINDS
 from service.schema import encode
 
 blueprint = Blueprint("documentation", __name__, template_folder="templates")
@@ -53,12 +53,6 @@ def errors() -> Response:
 def style() -> Response:
     """The pages' own style sheet."""
     return Response(_STYLE, content_type="text/css; charset=utf-8", headers={"Cache-Control": _MAX_AGE})
-
-
-def errors_table(kinds: dict[int, Kind] = KINDS) -> str:
-    """The kinds of errors as a table in Markdown, for docs/errors.md."""
-    rows = [f"| `/docs/errors#{kind.slug}` | {status} | {kind.when} | {kind.remedy} |" for status, kind in kinds.items()]
-    return "\n".join(["| `type` | status | when | what to do |", "|---|---|---|---|", *rows])
 
 
 def _description() -> Json:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import structlog
@@ -13,32 +13,15 @@ from models.errors import InputError, WiretagError
 
 log = structlog.get_logger()
 
-
-class Kind(NamedTuple):
-    """One kind of error: its name in `type`, when it comes and what to do. /docs/errors and docs/errors.md are made of it."""
-
-    slug: str
-    when: str
-    remedy: str
-
-
-KINDS = {
-    400: Kind(
-        "malformed-request", "not JSON, not UTF-8, the wrong shape, an unknown option", "mend the request at the pointer"
-    ),
-    404: Kind("not-found", "no such address", "see the table of addresses"),
-    405: Kind("method-not-allowed", "the address takes another method", "see `Allow`"),
-    413: Kind("too-large", "the body is over `WIRETAG_MAX_BODY`", "send fewer or shorter documents a request"),
-    415: Kind(
-        "unsupported-content-type", "neither JSON, plain text nor HTML, or not in UTF-8, or compressed", "set `Content-Type`"
-    ),
-    422: Kind(
-        "unusable-document",
-        "well-formed but unusable: blank text, a NUL character, too long, too many, an unknown topic",
-        "mend or drop the document",
-    ),
-    500: Kind("internal-error", "an error of ours", "report the `instance`; the log has its place"),
-    503: Kind("not-ready", "no model is loaded", "wait `Retry-After` seconds; the log says what is wrong with the model"),
+_SLUGS = {
+    400: "malformed-request",
+    404: "not-found",
+    405: "method-not-allowed",
+    413: "too-large",
+    415: "unsupported-content-type",
+    422: "unusable-document",
+    500: "internal-error",
+    503: "not-ready",
 }
 _DETAILS = {
     404: "there is nothing at this address; POST a document to /classify",
@@ -65,7 +48,7 @@ class Problem(Exception):
     def document(self) -> dict[str, Any]:
         """The problem document."""
         body: dict[str, Any] = {
-            "type": f"/docs/errors#{KINDS[self.status].slug if self.status in KINDS else 'error'}",
+            "type": f"/docs/errors#{_SLUGS.get(self.status, 'error')}",
             "title": HTTPStatus(self.status).phrase,
             "status": self.status,
             "detail": self.detail,

@@ -70,6 +70,7 @@ class Query(msgspec.Struct, forbid_unknown_fields=True):
     explain: Annotated[bool, Meta(description="with the words that decided and the arithmetic")] = False
     limit: Limit | UnsetType = UNSET
     topics: Annotated[list[TopicId], Meta(description="topics shown whatever their score, parted by commas")] = []
+    duplicates: Annotated[bool, Meta(description="mark the stories that repeat an earlier one of the request")] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ def _read_json(body: bytes, settings: Settings) -> Call:
     limit = None if parsed.limit is None else int(parsed.limit)
     options = Options(parsed.explain, limit, frozenset(parsed.topics or ()))
     if parsed.documents is None:
-        return Call([read_document(parsed, "", settings)], options, is_single=True, duplicates=parsed.duplicates)
+        return Call([checked_document(parsed, "", settings)], options, is_single=True, duplicates=parsed.duplicates)
     if any(value is not None for value in (parsed.text, parsed.page, parsed.html, parsed.headline, parsed.document_id)):
         raise Problem(400, "'documents' stands alone: put text, page, html, headline and document_id inside its entries")
     if not parsed.documents:
@@ -149,13 +150,13 @@ def _read_json(body: bytes, settings: Settings) -> Call:
         try:
             each = decode(raw, RequestDocument, f"/documents/{index}")
             document_id = each.document_id
-            documents.append(read_document(each, f"/documents/{index}", settings))
+            documents.append(checked_document(each, f"/documents/{index}", settings))
         except Problem as problem:
             documents.append(Unusable(document_id or _id_of(raw), problem))
     return Call(documents, options, is_single=False, duplicates=parsed.duplicates)
 
 
-def read_document(parsed: RequestDocument, prefix: str, settings: Settings) -> Document:
+def checked_document(parsed: RequestDocument, prefix: str, settings: Settings) -> Document:
     """The document that was sent. Raises `Problem` where it breaks a rule that the decoder does not know."""
     given = [form for form in Form if getattr(parsed, form.value) is not None]
     if len(given) != 1:
@@ -191,9 +192,11 @@ def _read_plain(request: Request, settings: Settings) -> Call:
         content = read_body(request, settings).decode()
     except UnicodeDecodeError as error:
         raise Problem(400, f"the body is not UTF-8 (byte {error.start}); convert it") from None
-    document = read_document(RequestDocument(**{wanted: content}), "", settings)
+    document = checked_document(RequestDocument(**{wanted: content}), "", settings)
     limit = None if options.limit is UNSET else int(options.limit)
-    return Call([document], Options(options.explain, limit, frozenset(options.topics)), is_single=True)
+    return Call(
+        [document], Options(options.explain, limit, frozenset(options.topics)), is_single=True, duplicates=options.duplicates
+    )
 
 
 def _read_query(request: Request) -> Query:

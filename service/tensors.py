@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from models.pipeline import Document, Json, Options
 from service.problems import Problem
-from service.schema import Limit, RequestDocument, Text, decode, encode, named, read_body, read_document
+from service.schema import Limit, RequestDocument, Text, checked_document, decode, encode, named, read_body
 from service.settings import Settings
 
 HEADER = "Inference-Header-Content-Length"  # bytes of JSON before the binary tensors
@@ -127,7 +127,7 @@ def read_inference(request: Request, settings: Settings) -> Inference:
     if not 0 < len(texts) <= settings.max_documents:
         raise Problem(422, f"{len(texts):,} documents; send 1 to {settings.max_documents:,} a request")
     documents = [
-        read_document(RequestDocument(**{tensor.name: text}), f"/inputs/0/data/{index}", settings)
+        checked_document(RequestDocument(**{tensor.name: text}), f"/inputs/0/data/{index}", settings)
         for index, text in enumerate(texts)
     ]
     limit = None if given.limit is None else int(given.limit)

@@ -6,7 +6,8 @@ from html.parser import HTMLParser
 import pytest
 from flask.testing import FlaskClient
 
-from service.problems import KINDS
+from service.problem_kinds import KINDS
+from service.problems import _SLUGS
 
 VOID = {"meta", "link", "br"}
 
@@ -73,7 +74,8 @@ def test_the_page_shows_every_operation_and_type(client: FlaskClient) -> None:
 def test_the_type_of_a_problem_leads_to_its_explanation(client: FlaskClient) -> None:
     """Every kind of error has its place on the page, where `type` points."""
     ids = _Page(client.get("/docs/errors").text).ids
-    assert ids == [kind.slug for kind in KINDS.values()]
+    assert ids == [kind.slug for kind in KINDS]
+    assert set(_SLUGS.items()) <= {(kind.status, kind.slug) for kind in KINDS}
     path, _, place = client.get("/nothing").json["type"].partition("#")
     assert client.get(path).status_code == 200
     assert place in ids

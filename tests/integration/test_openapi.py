@@ -15,7 +15,7 @@ from models.release import Release
 from service import answers, inference, tensors
 from service.app import create_app
 from service.description import addresses, describe
-from service.problems import KINDS
+from service.problem_kinds import STATUSES
 from service.settings import Settings
 
 PAGES = Path(__file__).resolve().parents[1] / "data" / "pages"
@@ -25,7 +25,13 @@ SANCTIONS = (
 )
 PAGE = (PAGES / "cards.txt").read_text(encoding="utf-8")
 INFER = {"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": [SANCTIONS]}]}
-NOT_PROMISED = {"Content-Type", "Content-Length", "Cache-Control", "Content-Security-Policy"}  # of HTTP, not of ours
+NOT_PROMISED = {
+    "Content-Type",
+    "Content-Length",
+    "Cache-Control",
+    "Content-Security-Policy",
+    "Referrer-Policy",
+}  # of HTTP, not of ours
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +79,7 @@ def test_exactly_one_form_of_a_document_is_asked_for(description: Any) -> None:
 def test_every_described_error_is_explained(description: Any) -> None:
     """The kind of each error that an operation may answer stands in /docs/errors."""
     described = {int(re.findall(r"\d+$", name)[0]) for name in description["components"]["responses"]}
-    assert described <= KINDS.keys()
+    assert described <= STATUSES
 
 
 Call = Callable[[FlaskClient], TestResponse]
