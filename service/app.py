@@ -9,6 +9,7 @@ from flask import Flask, Response, g, request
 
 from models.release import Release
 from service import classify, documentation, inference, model, operations, problems
+from service.schema import check_query
 from service.settings import Settings
 
 log = structlog.get_logger()
@@ -37,6 +38,7 @@ def _begin() -> None:
     given = request.headers.get("X-Request-ID", "")
     g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
     g.started = time.perf_counter()
+    check_query(request)
 
 
 def _finish(response: Response) -> Response:

@@ -91,6 +91,14 @@ class Call:
     duplicates: bool = False  # whether to mark near-duplicates among their stories
 
 
+def check_query(request: Request) -> None:
+    """Raise a 400 `Problem` for a query string with bytes that werkzeug would fail to decode, whoever reads it later."""
+    try:
+        request.query_string.decode()
+    except UnicodeDecodeError:
+        raise Problem(400, "the query string is not UTF-8; write other bytes as %XX") from None
+
+
 def read_call(request: Request, settings: Settings) -> Call:
     """The documents and options of a request. Raises `Problem`."""
     kind = request.mimetype
