@@ -195,7 +195,9 @@ def infer(version: str | None = None) -> Response:
 @blueprint.after_app_request
 def _own_errors(response: Response) -> Response:
     """Errors under /v2 in the protocol's form, wherever in the service they came from."""
-    if response.mimetype == "application/problem+json" and (request.path == "/v2" or request.path.startswith("/v2/")):
+    if response.status_code < 400 or response.mimetype != "application/problem+json":
+        return response
+    if request.path == "/v2" or request.path.startswith("/v2/"):
         problem = msgspec.json.decode(response.get_data())
         unknown = response.status_code == 404 and request.url_rule is None
         error = f"there is nothing at this address; the model is at /v2/models/{NAME}" if unknown else problem["detail"]

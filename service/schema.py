@@ -129,7 +129,7 @@ def json_response(value: object) -> Response:
 
 def read_body(request: Request, settings: Settings) -> bytes:
     """A request's body. Raises `Problem` where it is too long or compressed."""
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+    if request.environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
         raise Problem(415, "cannot read a compressed body; send it as it is, without Content-Encoding")
     try:
         return request.get_data(cache=False)
