@@ -18,7 +18,7 @@ from service.answers import ProblemDocument, Result, UnusableDocument
 from service.keys import Role
 from service.openapi import Operation
 from service.problem_kinds import STATUSES, meaning
-from service.schema import MAX_ID, RequestDocument
+from service.schema import MAX_ID, NOT_BLANK, WITHOUT_NUL, RequestDocument
 from service.settings import Settings
 
 TITLE = "Wiretag"
@@ -28,7 +28,6 @@ ABOUT = (
 )
 _REF = "#/components/schemas/{name}"
 _ALSO = (Result, UnusableDocument, RequestDocument)  # named by references only
-_BLANK = r"\s\x00\x1c-\x1f\x85"  # what Python strips, in words that every dialect of regular expressions reads alike
 _HEADERS = {
     "X-Request-ID": "the caller's own id where it was harmless, else one made for this request; it stands in the log",
     "X-Content-Type-Options": "always `nosniff`",
@@ -104,13 +103,13 @@ def _named_values(settings: Settings, release: Release | None) -> Json:
             "type": "string",
             "description": "Text that is not blank and holds no NUL character.",
             "maxLength": settings.max_characters,
-            "pattern": rf"^[^\x00]*[^{_BLANK}][^\x00]*$",
+            "pattern": NOT_BLANK,
         },
         "Headline": {
             "type": "string",
             "description": "A headline, perhaps blank, without NUL characters.",
             "maxLength": settings.max_characters,
-            "pattern": r"^[^\x00]*$",
+            "pattern": WITHOUT_NUL,
         },
         "DocumentId": {"type": "string", "description": "The caller's own id of a document.", "maxLength": MAX_ID},
         "Texts": {"type": "array", "minItems": 1, "maxItems": settings.max_documents},
@@ -272,6 +271,8 @@ def _parameters(place: str, struct: Any) -> list[Json]:
     schema = components[schemas[0]["$ref"].rpartition("/")[2]]
     found = []
     for name, each in schema["properties"].items():
+        if {"type": "null"} in each.get("anyOf", ()):  # in an address nothing is said by leaving it out
+            each = _without_null(each)  # noqa: PLW2901 the same schema, in the place where it stands
         entry: Json = {"name": name, "in": place, "required": place == "path" or name in schema["required"]}
         if text := each.pop("description", None):
             entry["description"] = text

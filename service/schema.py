@@ -15,6 +15,8 @@ from service.problems import Problem
 from service.settings import Settings
 
 MAX_ID = 512  # characters of a document's id
+WITHOUT_NUL = r"^[^\x00]*$"
+NOT_BLANK = r"^[^\x00]*[^\s\x00\x1c-\x1f\x85][^\x00]*$"  # what Python strips, in words that every dialect reads alike
 _T = TypeVar("_T")
 
 
