@@ -119,6 +119,24 @@ def read_call(request: Request, settings: Settings) -> Call:
     )
 
 
+def read_query(request: Request, type_: type[_T]) -> _T:
+    """The options in the address as the type. Raises `Problem`, also for one that is given twice or as `null`."""
+    given: dict[str, object] = {}
+    for name, values in request.args.lists():
+        if len(values) > 1:
+            raise Problem(400, f"{_brief(name)}: given {len(values)} times; give it once")
+        given[name] = [topic for topic in values[0].split(",") if topic] if name == "topics" else values[0]
+    try:
+        parsed = msgspec.convert(given, type_, strict=False)
+    except msgspec.ValidationError as error:
+        what, _, path = str(error).partition(" - at `$.")
+        raise Problem(400, f"{path.rstrip('`') or 'the address'}: {_brief(what)}") from None
+    for field in msgspec.structs.fields(type_):  # type: ignore[arg-type] # query types are structs
+        if field.encode_name in given and getattr(parsed, field.name) is None:
+            raise Problem(400, f"{field.encode_name}: null is no value; leave the option out")
+    return parsed
+
+
 def encode(value: object) -> bytes:
     """A result as JSON."""
     return msgspec.json.encode(value)
@@ -193,7 +211,7 @@ def _read_plain(request: Request, settings: Settings) -> Call:
     """One document as the body itself, its options in the query string."""
     if request.mimetype_params.get("charset", "utf-8").lower() not in ("utf-8", "utf8", "us-ascii"):
         raise Problem(415, "cannot read this charset; send UTF-8")
-    options = _read_query(request)
+    options = read_query(request, Query)
     forms = (Form.TEXT, Form.PAGE) if request.mimetype == "text/plain" else (Form.HTML,)
     wanted = options.as_ or forms[0].value
     if wanted not in [form.value for form in forms]:
@@ -207,18 +225,6 @@ def _read_plain(request: Request, settings: Settings) -> Call:
     return Call(
         [document], Options(options.explain, limit, frozenset(options.topics)), is_single=True, duplicates=options.duplicates
     )
-
-
-def _read_query(request: Request) -> Query:
-    given: dict[str, object] = {}
-    for name, values in request.args.lists():
-        if len(values) > 1:
-            raise Problem(400, f"the option {_brief(name)!r} is given {len(values)} times; give it once")
-        given[name] = [topic for topic in values[0].split(",") if topic] if name == "topics" else values[0]
-    try:
-        return msgspec.convert(given, Query, strict=False)
-    except msgspec.ValidationError as error:
-        raise Problem(400, f"query: {_brief(str(error))}") from None
 
 
 def decode(body: bytes | msgspec.Raw, type_: type[_T], prefix: str) -> _T:
