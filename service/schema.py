@@ -122,7 +122,7 @@ def read_call(request: Request, settings: Settings) -> Call:
 
 def read_stream_options(request: Request) -> tuple[Options, bool]:
     """How to show the results of a stream, and whether to mark near-duplicates: its query string. Raises `Problem`."""
-    query = _read_query(request)
+    query = _plain_query(request)
     if query.as_ is not UNSET:
         raise Problem(400, "as: a stream's documents say themselves what they are")
     return _options(query), query.duplicates
@@ -164,12 +164,21 @@ def read_json(request: Request, type_: type[_T], settings: Settings) -> _T:
 
 
 def read_query(request: Request, type_: type[_T]) -> _T:
-    """The options in the address as the type. Raises `Problem`."""
+    """The options in the address as the type. Raises `Problem`, also for one that is given twice or as `null`."""
+    given: dict[str, object] = {}
+    for name, values in request.args.lists():
+        if len(values) > 1:
+            raise Problem(400, f"{_brief(name)}: given {len(values)} times; give it once")
+        given[name] = [topic for topic in values[0].split(",") if topic] if name == "topics" else values[0]
     try:
-        return msgspec.convert(request.args.to_dict(), type_, strict=False)
+        parsed = msgspec.convert(given, type_, strict=False)
     except msgspec.ValidationError as error:
         what, _, path = str(error).partition(" - at `$.")
         raise Problem(400, f"{path.rstrip('`') or 'the address'}: {_brief(what)}") from None
+    for field in msgspec.structs.fields(type_):  # type: ignore[arg-type] # query types are structs
+        if field.encode_name in given and getattr(parsed, field.name) is None:
+            raise Problem(400, f"{field.encode_name}: null is no value; leave the option out")
+    return parsed
 
 
 def encode(value: object) -> bytes:
@@ -226,7 +235,7 @@ def checked_document(parsed: RequestDocument, prefix: str, settings: Settings) -
 
 def _read_plain(request: Request, settings: Settings) -> Call:
     """One document as the body itself, its options in the query string."""
-    query = _read_query(request)
+    query = _plain_query(request)
     forms = (Form.TEXT, Form.PAGE) if request.mimetype == "text/plain" else (Form.HTML,)
     wanted = query.as_ or forms[0].value
     if wanted not in [form.value for form in forms]:
@@ -244,19 +253,11 @@ def _options(query: Query) -> Options:
     return Options(query.explain, limit, frozenset(query.topics))
 
 
-def _read_query(request: Request) -> Query:
+def _plain_query(request: Request) -> Query:
     """The options beside a body that carries none. Raises `Problem`."""
     if request.mimetype_params.get("charset", "utf-8").lower() not in ("utf-8", "utf8", "us-ascii"):
         raise Problem(415, "cannot read this charset; send UTF-8")
-    given: dict[str, object] = {}
-    for name, values in request.args.lists():
-        if len(values) > 1:
-            raise Problem(400, f"the option {_brief(name)!r} is given {len(values)} times; give it once")
-        given[name] = [topic for topic in values[0].split(",") if topic] if name == "topics" else values[0]
-    try:
-        return msgspec.convert(given, Query, strict=False)
-    except msgspec.ValidationError as error:
-        raise Problem(400, f"query: {_brief(str(error))}") from None
+    return read_query(request, Query)
 
 
 def decode(body: bytes | bytearray | msgspec.Raw, type_: type[_T], prefix: str) -> _T:

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from flask import Request
 from flask.testing import FlaskClient
 from openapi_spec_validator import validate
 from werkzeug.test import TestResponse
@@ -16,6 +18,8 @@ from service import answers, inference, tensors
 from service.app import create_app
 from service.description import addresses, describe
 from service.problem_kinds import STATUSES
+from service.problems import Problem
+from service.schema import read_query
 from service.settings import Settings
 
 PAGES = Path(__file__).resolve().parents[1] / "data" / "pages"
@@ -134,6 +138,19 @@ def test_headers_are_described(client: FlaskClient, description: Any, case: str)
     assert set(answer.headers.keys()) - NOT_PROMISED <= described["headers"].keys()
     required = {name for name in described["headers"] if description["components"]["headers"].get(name, {}).get("required")}
     assert required <= set(answer.headers.keys())
+
+
+class _Options(msgspec.Struct, forbid_unknown_fields=True):
+    since: datetime | None = None
+    limit: int = 5
+
+
+@pytest.mark.parametrize("query", ["since=null", "since=", "limit=1&limit=2", "limit=null", "colour=red", "limit=x"])
+def test_options_in_an_address_are_what_they_are_described_as(query: str) -> None:
+    """No option is taken that its type does not admit, and none that says two things."""
+    assert read_query(Request({"QUERY_STRING": "since=2026-11-22T05:00:00Z"}), _Options).limit == 5
+    with pytest.raises(Problem):
+        read_query(Request({"QUERY_STRING": query}), _Options)
 
 
 def test_a_view_without_a_mark_is_named() -> None:

@@ -146,7 +146,7 @@ def test_the_next_request_of_a_connection_is_answered(
 TOO_MUCH = {
     ("application/json", ""): (413, "over 10,000,000 bytes"),
     ("text/plain", ""): (413, "over 10,000,000 bytes"),
-    ("application/x-ndjson", "?colour=red"): (400, "unknown option 'colour'"),
+    ("application/x-ndjson", "?colour=red"): (400, "unknown field `colour`"),
     ("application/pdf", ""): (415, "cannot read application/pdf"),
 }
 
