@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, ClassVar, Literal, TypeVar
 
 import msgspec
@@ -176,8 +177,10 @@ def read_query(request: Request, type_: type[_T]) -> _T:
         what, _, path = str(error).partition(" - at `$.")
         raise Problem(400, f"{path.rstrip('`') or 'the address'}: {_brief(what)}") from None
     for field in msgspec.structs.fields(type_):  # type: ignore[arg-type] # query types are structs
-        if field.encode_name in given and getattr(parsed, field.name) is None:
-            raise Problem(400, f"{field.encode_name}: null is no value; leave the option out")
+        value, text = getattr(parsed, field.name), given.get(field.encode_name)
+        is_seconds = isinstance(value, datetime) and "-" not in str(text)  # which nobody means by a date
+        if text is not None and (value is None or is_seconds):
+            raise Problem(400, f"{field.encode_name}: {_brief(str(text))!r} is no value for it")
     return parsed
 
 

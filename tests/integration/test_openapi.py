@@ -145,7 +145,9 @@ class _Options(msgspec.Struct, forbid_unknown_fields=True):
     limit: int = 5
 
 
-@pytest.mark.parametrize("query", ["since=null", "since=", "limit=1&limit=2", "limit=null", "colour=red", "limit=x"])
+@pytest.mark.parametrize(
+    "query", ["since=null", "since=0.5", "since=", "limit=1&limit=2", "limit=null", "colour=red", "limit=x"]
+)
 def test_options_in_an_address_are_what_they_are_described_as(query: str) -> None:
     """No option is taken that its type does not admit, and none that says two things."""
     assert read_query(Request({"QUERY_STRING": "since=2026-11-22T05:00:00Z"}), _Options).limit == 5

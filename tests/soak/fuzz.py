@@ -69,6 +69,7 @@ def fuzz(app: Flask, numbers: range, seed: int) -> Outcome:
             try:
                 chunks, status_line, headers = run_wsgi_app(app, environ)
                 body, status = b"".join(chunks), int(status_line[:3])
+                getattr(chunks, "close", lambda: None)()  # as a server does
             except Exception as error:  # noqa: BLE001, RUF100 whatever comes out of the app is what is looked for
                 body, status, headers, fault = b"", 0, None, f"{type(error).__name__} came out of the app"
             else:
@@ -97,10 +98,10 @@ def _fault(environ: dict[str, Any], status: int, headers: Any, body: bytes) -> s
     if environ["REQUEST_METHOD"] == "HEAD" or "json" not in kind:
         return "an error that is no problem document" if status >= 400 and environ["REQUEST_METHOD"] != "HEAD" else None
     try:
-        answers = [json.loads(line) for line in (body.split(b"\n")[:-1] if "ndjson" in kind else [body])]
+        answers = [json.loads(line) for line in (body.splitlines() if kind == "application/x-ndjson" else [body])]
     except ValueError:
         return "not JSON"
-    answer = answers[0] if answers else {}
+    answer = answers[-1] if answers else {}
     if status >= 400 and answer.get("status") != status and "error" not in answer:
         return "an error that is no problem document"
     return None

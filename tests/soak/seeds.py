@@ -119,6 +119,7 @@ def bodies() -> tuple[tuple[str, bytes], ...]:
     ]
     found = [("application/json", json.dumps(each).encode()) for each in whole for _ in range(3)]
     found += [("text/plain", text) for text in TEXTS[:6]] + [("text/html", text) for text in TEXTS[6:]]
+    found += [("application/x-ndjson", b"\n".join(json.dumps({"page": page}).encode() for page in pages[:3]))] * 2
     infer = {
         "id": "7",
         "inputs": [{"name": "page", "shape": [2, 1], "datatype": "BYTES", "data": [[SANCTIONS], ["b"]], "parameters": {}}],
