@@ -17,6 +17,7 @@ from sklearn.svm import LinearSVC
 from models.decisions import Cut
 from models.errors import CorpusError
 from models.scorer import Weights
+from models.text import tokens
 from models.topics import Topic
 from training.calibrate import Sigmoid, fit_sigmoid
 from training.corpus import Segment
@@ -32,11 +33,22 @@ Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
+class HeldOut:
+    """What models that had not seen their stories made of all segments: (n_segments, n_topics) and (n_segments,)."""
+
+    scores: Floats
+    truth: Bools
+    n_tokens: NDArray[np.int64]
+    n_known: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
 class Fitted:
-    """A fitted model: the weights with the calibration folded in, the cuts, and the figures on held-out folds."""
+    """A fitted model: the weights with the calibration folded in, the cuts, and scores and figures on held-out folds."""
 
     weights: Weights
     cuts: tuple[Cut, ...]
+    held_out: HeldOut
     figures: dict[str, Any]
 
 
@@ -68,7 +80,8 @@ def fit(segments: Sequence[Segment], topics: Sequence[Topic], recipe: Recipe) ->
         + [delayed(_fit_and_score)(kept, held, ids, recipe) for kept, held in zip(kept_in, held_out, strict=True)]
     )
     final: _Linear = runs[0]
-    margins = np.vstack(runs[1:])
+    margins = np.vstack([run[0] for run in runs[1:]])
+    n_tokens, n_known = np.vstack([run[1] for run in runs[1:]]).T
     tested = [segment for part in held_out for segment in part]
     truth = _truth(tested, ids)
     sigmoids = [fit_sigmoid(margins[:, t], truth[:, t], recipe.decisions.prior) for t in range(len(ids))]
@@ -83,7 +96,7 @@ def fit(segments: Sequence[Segment], topics: Sequence[Topic], recipe: Recipe) ->
         scores=scores,
         groups=[segment.group for segment in tested],
     )
-    return Fitted(_calibrated(final, sigmoids), cuts, measured)
+    return Fitted(_calibrated(final, sigmoids), cuts, HeldOut(scores, truth, n_tokens, n_known), measured)
 
 
 def assign_folds(segments: Sequence[Segment], n_folds: int) -> list[int]:
@@ -118,8 +131,15 @@ def beginnings(segments: Sequence[Segment], recipe: ModelRecipe) -> list[Segment
     return [replace(s, text=" ".join(words[: recipe.beginning])) for s, words in split if len(words) > recipe.long]
 
 
-def _fit_and_score(training: Sequence[Segment], test: Sequence[Segment], ids: Sequence[str], recipe: Recipe) -> Floats:
-    return _fit_linear(training, ids, recipe).margins(test)
+def _fit_and_score(
+    training: Sequence[Segment], test: Sequence[Segment], ids: Sequence[str], recipe: Recipe
+) -> tuple[Floats, NDArray[np.int64]]:
+    """Margins (n_test, n_topics), and the numbers of tokens and of known ones (n_test, 2)."""
+    linear = _fit_linear(training, ids, recipe)
+    words = frozenset(linear.vocabulary.words)
+    found = [tokens(text) for text in _texts(test)]
+    counts = [(len(each), sum(map(words.__contains__, each))) for each in found]
+    return linear.margins(test), np.array(counts, np.int64).reshape(-1, 2)
 
 
 def _fit_linear(segments: Sequence[Segment], ids: Sequence[str], recipe: Recipe) -> _Linear:

@@ -23,6 +23,7 @@ from training.evaluate import by_length, evaluate
 from training.evaluate_pages import evaluate_pages, holds_pages, read_pages
 from training.fit import fit, sklearn_pipeline
 from training.recipe import Recipe
+from training.reference import make_reference
 
 # Texts that a scorer gets wrong when it lower-cases, tokenises or counts in another way than training did.
 _ODD_TEXTS = (
@@ -102,6 +103,7 @@ def make_release(
         | {library: version(library) for library in LIBRARIES},
         "corpus": {"sha256": corpus_digest(segments), **asdict(balance(segments))},
         "evaluation": evaluation,
+        "reference": make_reference(fitted.held_out, [topic.id for topic in topics], segments, release.segmenter),
     }
     files["MODEL_CARD.md"] = model_card(manifest).encode()
     if with_pipeline:
