@@ -129,9 +129,7 @@ def check_options(release: Release, options: Options) -> None:
         raise InputError("'limit' must be 1 or more", "/limit")
 
 
-def _classify_page(
-    release: Release, page: str, segments: Sequence[Segment], options: Options
-) -> tuple[Json, list[Reading]]:
+def _classify_page(release: Release, page: str, segments: Sequence[Segment], options: Options) -> tuple[Json, list[Reading]]:
     """Topics of the main segment at the top, those of the others beside them, and every segment with its own."""
     tagged, readings = [], []
     for found in segments:

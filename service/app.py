@@ -8,7 +8,8 @@ import structlog
 from flask import Flask, Response, g, request
 
 from models.release import Release
-from service import classify, model, operations, problems
+from service import classify, drift, exposition, model, operations, problems
+from service.metrics import metrics
 from service.settings import Settings
 
 log = structlog.get_logger()
@@ -25,6 +26,9 @@ def create_app(settings: Settings | None = None, release: Release | None = None)
     model.init_app(app, settings, release)
     app.register_blueprint(classify.blueprint)
     app.register_blueprint(operations.blueprint)
+    app.register_blueprint(exposition.blueprint)
+    app.register_blueprint(drift.blueprint)
+    metrics.init_app(app, settings.drift_hours)
     app.before_request(_begin)
     app.after_request(_finish)
     return app
@@ -41,13 +45,15 @@ def _finish(response: Response) -> Response:
     response.headers["X-Content-Type-Options"] = "nosniff"
     if version := g.get("model_version"):
         response.headers["X-Model-Version"] = version
+    route, seconds = request.url_rule.rule if request.url_rule else None, time.perf_counter() - g.started
+    metrics.request(route, request.method, response.status_code, seconds)
     log.info(
         "request",
         id=g.request_id,
         method=request.method,
-        route=request.url_rule.rule if request.url_rule else None,
+        route=route,
         status=response.status_code,
-        ms=round((time.perf_counter() - g.started) * 1000, 2),
+        ms=round(seconds * 1000, 2),
         documents=g.get("documents", 0),
         model_version=version,
     )

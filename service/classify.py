@@ -8,6 +8,7 @@ from models.duplicates import Seen
 from models.errors import InputError
 from models.pipeline import Document, Options, check_options, classify
 from models.release import Release
+from service.metrics import metrics
 from service.model import serving
 from service.problems import problem_of
 from service.schema import Call, Unusable, json_response, read_call
@@ -27,9 +28,11 @@ def post() -> Response:
         assert isinstance(document, Document)  # read_call raises for a single document that is unusable
         result = classify(release, document, call.options)
         _mark_duplicates(call, [result])
+        metrics.results([result])
         return json_response(result)
     results = [_result(release, document, f"/documents/{n}", call.options) for n, document in enumerate(call.documents)]
     _mark_duplicates(call, results)
+    metrics.results(results)
     return json_response({"model_version": release.version, "results": results})
 
 

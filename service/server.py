@@ -12,6 +12,7 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from models.errors import InputError
+from service.metrics import worker_hooks
 from service.settings import Settings
 
 
@@ -51,6 +52,7 @@ def run(app: Flask, settings: Settings) -> None:
         "loglevel": "warning",
         "when_ready": when_ready,
         "proc_name": "wiretag",
+        **worker_hooks(),
     }
     _Server(app, options).run()
 

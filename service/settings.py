@@ -28,6 +28,7 @@ class Settings:
     max_body: int = _setting(10_000_000, "largest request body in bytes; beyond it 413")
     max_documents: int = _setting(1_000, "most documents a request; beyond it 422")
     max_characters: int = _setting(1_000_000, "longest document in characters; beyond it 422")
+    drift_hours: int = _setting(24, "hours that /drift looks back")
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ, **options: Any) -> "Settings":

@@ -22,7 +22,7 @@ def make_reference(
 ) -> dict[str, Any]:
     """The `reference` of a manifest. A corpus of few long stories gives no pages, and no number of segments."""
     n_segments = _segments_a_page(segments, segmenter)
-    unknown = 1 - held_out.n_known / held_out.n_tokens.clip(min=1)
+    unknown = (held_out.n_tokens - held_out.n_known) / held_out.n_tokens.clip(min=1)
     return {
         "texts": len(held_out.scores),
         "pages": len(n_segments),
