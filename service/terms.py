@@ -15,6 +15,7 @@ from queue import Empty, SimpleQueue
 
 import msgspec
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
 from models.decisions import Reason
@@ -23,6 +24,7 @@ from models.release import Release
 from models.text import NEUTRAL_WORDS, tokens
 from service.counts import view
 
+log = structlog.get_logger()
 MIN_DOCUMENTS = 5  # different ones, before a term is told to anybody
 RISING = 2.0  # times the share of documents that it stood in before
 MAX_TOLD = 50
@@ -104,7 +106,7 @@ class Terms:
             if len(term) <= _LONGEST and not term.isnumeric():
                 self._counts[term] += 1
                 documents = self._documents.setdefault(term, [])
-                if len(documents) < MIN_DOCUMENTS:
+                if len(documents) < MIN_DOCUMENTS and digest not in documents:
                     documents.append(digest)
         if len(self._counts) > _KEPT:
             self._forget()
@@ -135,6 +137,8 @@ class Terms:
                 time.sleep(_PAUSE)
             except Empty:
                 pass  # nothing more comes: time to tell what was found
+            except Exception as error:  # one odd text must not end the counting of all
+                log.error("unknown_terms_failed", error=type(error).__name__)
             if is_new and time.monotonic() - published >= _PUBLISH:
                 self.publish()
                 published, is_new = time.monotonic(), False
