@@ -1,7 +1,7 @@
 """Words that a stream brings up and its model does not know. Only words that stand in several documents are ever told.
 
 Documents are looked at a little later, by a thread that takes its time: what a request pays is handing over a string. At more
-than some tens of documents a second it looks at a sample. Every worker counts for itself and tells the others by a snapshot in
+than ten documents a second it looks at a sample. Every worker counts for itself and tells the others by a snapshot in
 shared memory; what is told of all workers together is what stands in `MIN_DOCUMENTS` different documents.
 """
 
@@ -31,8 +31,8 @@ MAX_TOLD = 50
 _WAITING = 128  # texts that wait to be looked at
 _CHARACTERS = 4_000  # of a text that are looked at
 _LONGEST = 40  # characters of a term
-_PAUSE = 0.02  # seconds between two texts
-_PUBLISH = 1.0  # seconds between two snapshots
+_PAUSE = 0.1  # seconds between two texts, each of which takes some 0.1 ms
+_PUBLISH = 2.0  # seconds between two snapshots, each of which takes some 3 ms
 _KEPT = 4_096  # terms a worker counts; beyond, the rarest are forgotten
 _PUBLISHED = 1_000
 _SEEN = 10_000  # texts remembered, so that none counts twice

@@ -100,7 +100,7 @@ def _assert_counted(server: Server, n: int) -> None:
     assert found["wiretag_segments_total", "main"] == found["wiretag_page_segments_count",] == n
     assert found["wiretag_topic_score_count", "sanctions"] == found["wiretag_document_tokens_count",] == 2 * n
     assert found["wiretag_drift_observations", "tokens"] == 2 * n
-    assert found["wiretag_requests_in_flight",] == 1, "the one that asks"
+    _until(lambda: server.samples()["wiretag_requests_in_flight",] == 1, server.process)  # the one that asks
 
 
 def test_totals_are_what_was_sent_across_a_killed_worker(server: Server) -> None:
