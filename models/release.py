@@ -1,6 +1,6 @@
 """A released model: a folder of plain files that is verified before anything in it is used.
 
-    manifest.json     format, version, topics, cuts, figures, and the SHA-256 of every file beside it
+    manifest.json     format, version, topics, cuts, figures, the reference of drift, and the SHA-256 of every file beside it
     words.txt         one word of the vocabulary a line
     pairs.npy         int32 (n_pairs, 2): the word pairs that are features
     kinds.npy         int32 (n_words,): the kind of every word, or -1
