@@ -6,7 +6,7 @@ MEASURE ?=            # make train MEASURE="open_set=news.jsonl": figures for th
 BIN     = $(VENV)/bin
 PIP     = $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: install serve train test lint bench bench-http docs test-kernel test-alerts test-containers wheel lock clean
+.PHONY: install serve train test lint audit bench bench-http docs test-kernel test-alerts test-containers wheel lock clean
 
 install: $(VENV)/.serve ## set-up alone
 
@@ -44,6 +44,9 @@ lint: $(VENV)/.test ## format, lint, types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+audit: ## known vulnerabilities of what is locked; skipped with the reason where no advisories can be had
+	PYTHON=$(PYTHON) tests/audit/run.sh
 
 bench: $(VENV)/.test ## benchmarks; ARGS=--json for one JSON object a line
 	$(BIN)/python -m benchmarks.serving $(ARGS)

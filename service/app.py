@@ -8,11 +8,17 @@ import structlog
 from flask import Flask, Response, g, request
 
 from models.release import Release
-from service import classify, drift, exposition, model, operations, problems
+from service import access, classify, drift, exposition, model, operations, problems, rates, traces
 from service.metrics import metrics
 from service.settings import Settings
 
 log = structlog.get_logger()
+_HEADERS = (  # of every response; a view may set its own instead, with names written as here
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("Cache-Control", "no-store"),  # an answer may hold a document's text
+)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -31,6 +37,9 @@ def create_app(settings: Settings | None = None, release: Release | None = None)
     metrics.init_app(app, settings.drift_hours)
     app.before_request(_begin)
     app.after_request(_finish)
+    traces.init_app(app, settings)
+    access.init_app(app, settings)
+    rates.init_app(app, settings)
     return app
 
 
@@ -42,7 +51,10 @@ def _begin() -> None:
 
 def _finish(response: Response) -> Response:
     response.headers["X-Request-ID"] = g.request_id
-    response.headers["X-Content-Type-Options"] = "nosniff"
+    present = {name for name, _ in response.headers}
+    for name, value in _HEADERS:
+        if name not in present:
+            response.headers.add(name, value)
     if version := g.get("model_version"):
         response.headers["X-Model-Version"] = version
     route, seconds = request.url_rule.rule if request.url_rule else None, time.perf_counter() - g.started
@@ -56,5 +68,6 @@ def _finish(response: Response) -> Response:
         ms=round(seconds * 1000, 2),
         documents=g.get("documents", 0),
         model_version=version,
+        key=g.get("key_name"),
     )
     return response

@@ -8,6 +8,8 @@ from typing import Any
 
 from models.errors import InputError
 
+_BOOLEANS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+
 
 def _setting(default: Any, doc: str) -> Any:
     return field(default=default, metadata={"doc": doc})
@@ -25,6 +27,14 @@ class Settings:
     prior: str = _setting(
         "", "shares of topics on your stream, such as `sanctions=0.02,ukraine_war=0.2`; empty for the model's own"
     )
+    keys: Path | None = _setting(None, "file of API keys (`wiretag keys add`); empty: no keys, everybody may do everything")
+    open: bool = _setting(False, "`1`: listen without keys where others can reach it, which is refused otherwise")
+    rate: str = _setting("", "most requests a key (or a client address without keys), such as `600/minute`; beyond it 429")
+    redis: str = _setting(
+        "", "`redis://…` to count them for all workers and machines together; empty: each worker counts alone"
+    )
+    proxies: int = _setting(0, "proxies before the service, whose `X-Forwarded-For` tells the client address; `0`: not read")
+    trace: str = _setting("", "OpenTelemetry collector for traces, such as `http://collector:4318`; empty for none")
     max_body: int = _setting(10_000_000, "largest request body in bytes; beyond it 413")
     max_documents: int = _setting(1_000, "most documents a request; beyond it 422")
     max_characters: int = _setting(1_000_000, "longest document in characters; beyond it 422")
@@ -57,11 +67,16 @@ class Settings:
     def __post_init__(self) -> None:
         for each in fields(self):
             value = getattr(self, each.name)
-            if isinstance(value, int) and value < 1:
-                raise InputError(f"WIRETAG_{each.name.upper()}: {value} is too small; set 1 or more")
+            least = 0 if each.default == 0 else 1  # a default of 0 means none
+            if isinstance(value, int) and value < least:
+                raise InputError(f"WIRETAG_{each.name.upper()}: {value} is too small; set {least} or more")
 
 
 def _parse(name: str, text: str, default: Any) -> Any:
+    if isinstance(default, bool):
+        if text.lower() not in _BOOLEANS:
+            raise InputError(f"{name}: {text!r} is neither 1 nor 0")
+        return _BOOLEANS[text.lower()]
     if isinstance(default, int):
         try:
             return int(text)
