@@ -3,12 +3,30 @@
 import re
 import time
 import uuid
+from functools import partial
+from typing import Any
 
 import structlog
 from flask import Flask, Response, g, request
+from flask.globals import app_ctx
 
 from models.release import Release
-from service import access, classify, drift, exposition, model, operations, problems, rates, traces
+from service import (
+    access,
+    classify,
+    corrections,
+    drift,
+    exposition,
+    model,
+    operations,
+    problems,
+    rates,
+    review,
+    store,
+    streaming,
+    traces,
+)
+from service.connection import linger
 from service.metrics import metrics
 from service.settings import Settings
 
@@ -27,11 +45,17 @@ def create_app(settings: Settings | None = None, release: Release | None = None)
     settings = settings or Settings.from_environment()
     app = Flask(__name__, static_folder=None)
     app.config["WIRETAG_SETTINGS"] = settings
-    app.config["MAX_CONTENT_LENGTH"] = settings.max_body
+    # one more, so that a body cut at the limit is told from a whole one
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body + 1
     problems.init_app(app)
     model.init_app(app, settings, release)
+    streaming.init_app(app, settings)
+    store.init_app(app, settings)
+    review.init_app(app, settings)
     app.register_blueprint(classify.blueprint)
     app.register_blueprint(operations.blueprint)
+    app.register_blueprint(corrections.blueprint)
+    app.register_blueprint(review.blueprint)
     app.register_blueprint(exposition.blueprint)
     app.register_blueprint(drift.blueprint)
     metrics.init_app(app, settings.drift_hours)
@@ -57,17 +81,29 @@ def _finish(response: Response) -> Response:
             response.headers.add(name, value)
     if version := g.get("model_version"):
         response.headers["X-Model-Version"] = version
-    route, seconds = request.url_rule.rule if request.url_rule else None, time.perf_counter() - g.started
-    metrics.request(route, request.method, response.status_code, seconds)
+    route = request.url_rule.rule if request.url_rule else None
+    record = partial(_record, app_ctx.g, route, request.method, response.status_code, response.is_streamed)
+    if response.is_streamed:
+        response.call_on_close(record)  # only then is known how long it took
+    else:
+        record()
+    response.call_on_close(partial(linger, request.environ))
+    return response
+
+
+def _record(of: Any, route: str | None, method: str, status: int, is_streamed: bool) -> None:
+    """Log and count a request; `of` is what `g` was while it was answered."""
+    seconds = time.perf_counter() - of.started
+    # a stream lasts as long as its client likes: its time is apart from that of other requests
+    metrics.request(f"{route} (stream)" if is_streamed else route, method, status, seconds)
     log.info(
         "request",
-        id=g.request_id,
-        method=request.method,
+        id=of.request_id,
+        method=method,
         route=route,
-        status=response.status_code,
+        status=status,
         ms=round(seconds * 1000, 2),
-        documents=g.get("documents", 0),
-        model_version=version,
-        key=g.get("key_name"),
+        documents=of.get("documents", 0),
+        model_version=of.get("model_version"),
+        key=of.get("key_name"),
     )
-    return response

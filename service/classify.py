@@ -8,19 +8,24 @@ from models.duplicates import Seen
 from models.errors import InputError
 from models.pipeline import Document, Options, check_options, classify
 from models.release import Release
+from service import review
 from service.metrics import metrics
 from service.model import serving
 from service.problems import problem_of
-from service.schema import Call, Unusable, json_response, read_call
+from service.schema import STREAM_TYPE, Call, Unusable, json_response, read_call
+from service.streaming import stream
 
 blueprint = Blueprint("classify", __name__)
 
 
 @blueprint.post("/classify")
 def post() -> Response:
-    """Classify one document or several."""
+    """Classify one document, several, or a stream of them."""
     release = serving()
-    call = read_call(request, current_app.config["WIRETAG_SETTINGS"])
+    settings = current_app.config["WIRETAG_SETTINGS"]
+    if request.mimetype == STREAM_TYPE:
+        return stream(release, settings)
+    call = read_call(request, settings)
     check_options(release, call.options)
     g.documents = len(call.documents)
     if call.is_single:
@@ -29,10 +34,12 @@ def post() -> Response:
         result = classify(release, document, call.options)
         _mark_duplicates(call, [result])
         metrics.results([result])
+        review.offer(call.documents, [result])
         return json_response(result)
     results = [_result(release, document, f"/documents/{n}", call.options) for n, document in enumerate(call.documents)]
     _mark_duplicates(call, results)
     metrics.results(results)
+    review.offer(call.documents, results)
     return json_response({"model_version": release.version, "results": results})
 
 

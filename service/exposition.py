@@ -58,7 +58,7 @@ class Exposition(Collector):
                         requests.add_metric((route, method, status), count)
         yield requests
         seconds = HistogramMetricFamily(
-            "wiretag_request_duration_seconds", "Time from a request to the beginning of its answer.", labels=("route",)
+            "wiretag_request_duration_seconds", "Time from a request to its answer; to the end of a stream.", labels=("route",)
         )
         for route, counts in self._counts.by_label("routes", rows["seconds"]).items():
             _add(seconds, (route,), SECONDS, counts)

@@ -2,13 +2,12 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
 import structlog
 from flask import Flask
-from werkzeug.wsgi import ClosingIterator
 
 from models.pipeline import Json, Result
 from service.counts import Counts
@@ -58,7 +57,7 @@ class Metrics:
             except BaseException:
                 self._under_way(-1)
                 raise
-            return ClosingIterator(answer, self._ended)
+            return _UnderWay(answer, self._ended)
 
         app.wsgi_app = counted  # type: ignore[method-assign] # the way Flask names for middleware
 
@@ -107,6 +106,24 @@ class Metrics:
 
     def _ended(self) -> None:
         self._under_way(-1)
+
+
+class _UnderWay:
+    """An answer whose end is told, however it ends."""
+
+    def __init__(self, answer: Iterable[bytes], ended: Callable[[], None]):
+        self._answer, self._ended = answer, ended
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._answer)
+
+    def close(self) -> None:
+        """Close the answer; what that raises is the server's."""
+        try:
+            if close := getattr(self._answer, "close", None):
+                close()
+        finally:
+            self._ended()
 
 
 def _release_of(result: Json) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import structlog
 from flask import Flask, Response, g
+from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException
 
 from models.errors import InputError, WiretagError
@@ -19,6 +20,7 @@ _SLUGS = {
     403: "not-allowed",
     404: "not-found",
     405: "method-not-allowed",
+    408: "timeout",
     413: "too-large",
     415: "unsupported-content-type",
     422: "unusable-document",
@@ -78,7 +80,8 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(Problem, Problem.response)
     app.register_error_handler(InputError, lambda error: problem_of(error).response())
     app.register_error_handler(HTTPException, _http_error)
-    app.register_error_handler(Exception, _unexpected)
+    app.register_error_handler(ParseException, lambda _: Problem(400, "the body's chunks are not those of HTTP").response())
+    app.register_error_handler(Exception, lambda error: unexpected(error).response())
 
 
 def _http_error(error: HTTPException) -> Response:
@@ -87,7 +90,8 @@ def _http_error(error: HTTPException) -> Response:
     return Problem(status, _DETAILS.get(status, error.name.lower()), headers=headers).response()
 
 
-def _unexpected(error: Exception) -> Response:
+def unexpected(error: Exception) -> Problem:
+    """The problem that an error of ours is, after a line in the log."""
     # the place, not the message or the stack: either may hold words of a document
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
@@ -97,4 +101,4 @@ def _unexpected(error: Exception) -> Response:
     detail = (
         "the model failed" if isinstance(error, WiretagError) else "an error of ours; the log has its place under this instance"
     )
-    return Problem(500, detail).response()
+    return Problem(500, detail)

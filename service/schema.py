@@ -6,13 +6,14 @@ from typing import TypeVar
 
 import msgspec
 from flask import Request, Response
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from models.pipeline import Document, Form, Options
 from service.problems import Problem
 from service.settings import Settings
 
 MAX_ID = 512  # characters of a document's id
+STREAM_TYPE = "application/x-ndjson"
 _T = TypeVar("_T")
 
 
@@ -59,13 +60,62 @@ def read_call(request: Request, settings: Settings) -> Call:
                 400,
                 f"unknown option {_first(request.args)!r} in the address; a JSON body carries its options itself",
             )
-        return _read_json(_body(request, settings), settings)
+        return _read_json(read_body(request, settings), settings)
     if kind in ("text/plain", "text/html"):
         return _read_plain(request, settings)
     raise Problem(
         415,
-        f"cannot read {kind or 'a body without a content type'}; send application/json, text/plain or text/html",
+        f"cannot read {kind or 'a body without a content type'}; send application/json, {STREAM_TYPE}, text/plain or text/html",
     )
+
+
+def read_stream_options(request: Request) -> tuple[Options, bool]:
+    """How to show the results of a stream, and whether to mark near-duplicates: its query string. Raises `Problem`."""
+    _require_utf8(request)
+    _require_known(request, {*_OPTIONS, "duplicates"})
+    return _query_options(request), _flag(request, "duplicates")
+
+
+def read_document(raw: bytes | bytearray | msgspec.Raw, pointer: str, settings: Settings) -> Document | Unusable:
+    """One document of several, or why it cannot be used. `pointer` is where it stands."""
+    document_id = None
+    try:
+        parsed = _decode(raw, _Document, pointer)
+        document_id = parsed.document_id
+        return _document(parsed, pointer, settings)
+    except Problem as problem:
+        return Unusable(document_id or _id_of(raw), problem)
+
+
+def read_body(request: Request, settings: Settings) -> bytes:
+    """The whole body. Raises `Problem` for one that is too long or breaks off."""
+    try:
+        body = request.get_data(cache=False)
+    except RequestEntityTooLarge:
+        body = None
+    except ClientDisconnected:
+        raise Problem(400, "the body broke off before its end; send it again") from None
+    if body is None or len(body) > settings.max_body:  # chunks tell their length only when they are read
+        raise Problem(413, f"the body is over {settings.max_body:,} bytes; send fewer or shorter documents a request")
+    if len(body) < (request.content_length or 0):
+        raise Problem(400, f"the body broke off after {len(body):,} of {request.content_length:,} bytes; send it again")
+    return body
+
+
+def read_json(request: Request, type_: type[_T], settings: Settings) -> _T:
+    """A JSON body as the type. Raises `Problem`."""
+    if request.mimetype != "application/json":
+        raise Problem(415, f"cannot read {request.mimetype or 'a body without a content type'}; send application/json")
+    return _decode(read_body(request, settings), type_, "")
+
+
+def read_query(request: Request, type_: type[_T]) -> _T:
+    """The options in the address as the type. Raises `Problem`."""
+    try:
+        return msgspec.convert(request.args.to_dict(), type_, strict=False)
+    except msgspec.ValidationError as error:
+        what, _, path = str(error).partition(" - at `$.")
+        raise Problem(400, f"{path.rstrip('`') or 'the address'}: {_brief(what)}") from None
 
 
 def encode(value: object) -> bytes:
@@ -76,13 +126,6 @@ def encode(value: object) -> bytes:
 def json_response(value: object) -> Response:
     """A result as a response."""
     return Response(encode(value), content_type="application/json")
-
-
-def _body(request: Request, settings: Settings) -> bytes:
-    try:
-        return request.get_data(cache=False)
-    except RequestEntityTooLarge:
-        raise Problem(413, f"the body is over {settings.max_body:,} bytes; send fewer or shorter documents a request") from None
 
 
 def _read_json(body: bytes, settings: Settings) -> Call:
@@ -99,15 +142,7 @@ def _read_json(body: bytes, settings: Settings) -> Call:
             "/documents",
             f"{len(parsed.documents):,} documents; send at most {settings.max_documents:,} a request",
         )
-    documents: list[Document | Unusable] = []
-    for index, raw in enumerate(parsed.documents):
-        document_id = None
-        try:
-            each = _decode(raw, _Document, f"/documents/{index}")
-            document_id = each.document_id
-            documents.append(_document(each, f"/documents/{index}", settings))
-        except Problem as problem:
-            documents.append(Unusable(document_id or _id_of(raw), problem))
+    documents = [read_document(raw, f"/documents/{index}", settings) for index, raw in enumerate(parsed.documents)]
     return Call(documents, options, is_single=False, duplicates=parsed.duplicates)
 
 
@@ -135,31 +170,49 @@ def _document(parsed: _Document, prefix: str, settings: Settings) -> Document:
 
 def _read_plain(request: Request, settings: Settings) -> Call:
     """One document as the body itself, its options in the query string."""
-    if request.mimetype_params.get("charset", "utf-8").lower() not in ("utf-8", "utf8", "us-ascii"):
-        raise Problem(415, "cannot read this charset; send UTF-8")
-    allowed = {"as", "explain", "limit", "topics"}
-    if unknown := set(request.args) - allowed:
-        raise Problem(400, f"unknown option {min(unknown)!r}; the options are {', '.join(sorted(allowed))}")
+    _require_utf8(request)
+    _require_known(request, {*_OPTIONS, "as"})
     forms = (Form.TEXT, Form.PAGE) if request.mimetype == "text/plain" else (Form.HTML,)
     wanted = request.args.get("as", forms[0].value)
     if wanted not in [form.value for form in forms]:
         raise Problem(400, f"as={wanted!r} does not fit {request.mimetype}; it may be {' or '.join(forms)}")
-    explain = request.args.get("explain", "false").lower()
-    if explain not in ("true", "false", "1", "0"):
-        raise Problem(400, "explain must be true or false")
+    try:
+        content = read_body(request, settings).decode()
+    except UnicodeDecodeError as error:
+        raise Problem(400, f"the body is not UTF-8 (byte {error.start}); convert it") from None
+    document = _document(_Document(**{wanted: content}), "", settings)
+    return Call([document], _query_options(request), is_single=True)
+
+
+_OPTIONS = frozenset({"explain", "limit", "topics"})
+
+
+def _require_utf8(request: Request) -> None:
+    if request.mimetype_params.get("charset", "utf-8").lower() not in ("utf-8", "utf8", "us-ascii"):
+        raise Problem(415, "cannot read this charset; send UTF-8")
+
+
+def _require_known(request: Request, allowed: set[str]) -> None:
+    if unknown := set(request.args) - allowed:
+        raise Problem(400, f"unknown option {min(unknown)!r}; the options are {', '.join(sorted(allowed))}")
+
+
+def _query_options(request: Request) -> Options:
     limit = request.args.get("limit")
     if limit is not None and not limit.isdecimal():
         raise Problem(400, "limit must be a whole number")
     topics = frozenset(topic for topic in request.args.get("topics", "").split(",") if topic)
-    try:
-        content = _body(request, settings).decode()
-    except UnicodeDecodeError as error:
-        raise Problem(400, f"the body is not UTF-8 (byte {error.start}); convert it") from None
-    document = _document(_Document(**{wanted: content}), "", settings)
-    return Call([document], Options(explain in ("true", "1"), int(limit) if limit else None, topics), is_single=True)
+    return Options(_flag(request, "explain"), int(limit) if limit else None, topics)
 
 
-def _decode(body: bytes | msgspec.Raw, type_: type[_T], prefix: str) -> _T:
+def _flag(request: Request, name: str) -> bool:
+    value = request.args.get(name, "false").lower()
+    if value not in ("true", "false", "1", "0"):
+        raise Problem(400, f"{name} must be true or false")
+    return value in ("true", "1")
+
+
+def _decode(body: bytes | bytearray | msgspec.Raw, type_: type[_T], prefix: str) -> _T:
     try:
         return msgspec.json.decode(body, type=type_)
     except msgspec.ValidationError as error:
@@ -175,7 +228,7 @@ def _brief(message: str) -> str:
     return message if len(message) <= 160 else message[:160] + "…"
 
 
-def _id_of(raw: msgspec.Raw) -> str | None:
+def _id_of(raw: bytes | bytearray | msgspec.Raw) -> str | None:
     """The id of a document that is otherwise unusable, where one can be read."""
     try:
         value = msgspec.json.decode(raw)
@@ -186,7 +239,7 @@ def _id_of(raw: msgspec.Raw) -> str | None:
 
 
 def _bad_shape(pointer: str, detail: str) -> Problem:
-    return Problem(400, f"{pointer or 'the body'}: {detail}", [(pointer, detail)])
+    return Problem(400, f"{pointer or 'the JSON'}: {detail}", [(pointer, detail)])
 
 
 def _unusable(pointer: str, detail: str) -> Problem:

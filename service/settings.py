@@ -39,6 +39,21 @@ class Settings:
     max_documents: int = _setting(1_000, "most documents a request; beyond it 422")
     max_characters: int = _setting(1_000_000, "longest document in characters; beyond it 422")
     drift_hours: int = _setting(24, "hours that /drift looks back")
+    stream_idle: int = _setting(60, "seconds after which a stream ends whose client neither sends nor takes a byte")
+    stream_disk: int = _setting(
+        1_000_000_000, "most bytes of results that a stream keeps in the temporary folder for a client that does not read yet"
+    )
+
+    database_url: str = field(
+        default="",
+        repr=False,  # it may hold a password
+        metadata={
+            "doc": "corrections store, such as `postgresql://USER:PASSWORD@HOST/DATABASE`; empty for the SQLite file "
+            "`var/corrections.db`"
+        },
+    )
+    review: str = _setting("off", "`on` keeps the texts of documents that are worth a person's look, for `/review`")
+    review_days: int = _setting(30, "days after which a text kept for review is deleted")
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ, **options: Any) -> "Settings":
@@ -70,6 +85,12 @@ class Settings:
             least = 0 if each.default == 0 else 1  # a default of 0 means none
             if isinstance(value, int) and value < least:
                 raise InputError(f"WIRETAG_{each.name.upper()}: {value} is too small; set {least} or more")
+        if self.review not in ("on", "off"):
+            raise InputError(f"WIRETAG_REVIEW: {self.review!r} is neither on nor off")
+        if self.database_url and not self.database_url.startswith(("sqlite:///", "postgresql://", "postgres://")):
+            raise InputError(  # without the address, which may hold a password
+                "WIRETAG_DATABASE_URL: write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE"
+            )
 
 
 def _parse(name: str, text: str, default: Any) -> Any:

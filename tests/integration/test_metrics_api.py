@@ -57,6 +57,20 @@ def test_requests_and_documents_are_counted(client: FlaskClient) -> None:
     assert sum(value for (name, *labels), value in grown.items() if name == "wiretag_requests_total" and "405" in labels) == 1
 
 
+def test_a_stream_is_counted_apart(client: FlaskClient) -> None:
+    """Its documents are documents like others; its time, which its client decides, spoils no figure of the others."""
+    before = _samples(client)
+    lines = b"".join(json.dumps({"text": f"{SANCTIONS} {n}"}).encode() + b"\n" for n in range(40)) + b"{\n"
+    answer = client.post("/classify", data=lines, content_type="application/x-ndjson", buffered=True)
+    assert len(answer.data.splitlines()) == 41
+    grown = {key: value - before.get(key, 0) for key, value in _samples(client).items() if value != before.get(key, 0)}
+    assert grown["wiretag_documents_total",] == 40
+    assert grown["wiretag_document_errors_total",] == 1
+    assert grown["wiretag_topic_score_count", "sanctions"] == 40
+    assert grown["wiretag_requests_total", "/classify (stream)", "200", "POST"] == 1
+    assert ("wiretag_request_duration_seconds_count", "/classify") not in grown
+
+
 def test_no_label_comes_from_a_document_or_an_address(client: FlaskClient) -> None:
     """Whatever clients send, the label values are those of the program and its releases."""
     for number in range(20):

@@ -261,12 +261,16 @@ def test_in_flight_rises_and_falls(counted: Metrics) -> None:
     """A request is under way until its answer was sent or given up, a failed one too."""
     seen: list[Any] = []
 
+    class Broken(list[bytes]):
+        def close(self) -> None:
+            raise ConnectionError
+
     class App:
         def wsgi_app(self, environ: dict[str, Any], _: object) -> list[bytes]:
             seen.append(samples(counted)["wiretag_requests_in_flight",])
-            if environ:
+            if "fail" in environ:
                 raise KeyError
-            return [b"answer"]
+            return Broken() if "break" in environ else [b"answer"]
 
     app: Any = App()
     counted.init_app(app, 24)
@@ -276,6 +280,9 @@ def test_in_flight_rises_and_falls(counted: Metrics) -> None:
     answer.close()
     with pytest.raises(KeyError):
         app.wsgi_app({"fail": True}, None)
+    broken = app.wsgi_app({"break": True}, None)
+    with pytest.raises(ConnectionError):
+        broken.close()
     assert samples(counted)["wiretag_requests_in_flight",] == 0
 
 
