@@ -6,7 +6,7 @@ MEASURE ?=            # make train MEASURE="open_set=news.jsonl": figures for th
 BIN     = $(VENV)/bin
 PIP     = $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: install serve train test lint audit bench bench-http docs test-kernel test-clients test-soak test-containers wheel lock clean
+.PHONY: install serve train test lint audit bench bench-http docs test-kernel test-alerts test-clients test-soak test-containers wheel lock clean
 
 install: $(VENV)/.serve ## set-up alone
 
@@ -51,6 +51,7 @@ audit: ## known vulnerabilities of what is locked; skipped with the reason where
 bench: $(VENV)/.test ## benchmarks; ARGS=--json for one JSON object a line
 	$(BIN)/python -m benchmarks.serving $(ARGS)
 	$(BIN)/python -m benchmarks.cutting
+	$(BIN)/python -m benchmarks.counting $(ARGS)
 
 test-kernel: $(VENV)/.test ## the kernel's tests under sanitizers; skipped with the reason where there is no gcc
 	PYTHON=$(abspath $(BIN)/python) tests/kernel/run.sh
@@ -63,6 +64,9 @@ test-clients: $(VENV)/.test ## public clients of the Open Inference Protocol; sk
 
 wheel: $(VENV)/.serve ## a wheel in dist/ with the kernel compiled, for machines without a compiler
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
+test-alerts: $(VENV)/.test ## alert rules, dashboard and metrics, checked by promtool; skipped with the reason where there is none
+	PYTHON=$(abspath $(BIN)/python) tests/alerts/run.sh
 
 test-containers: ## build the image and run it; root on a Debian machine, else skipped with the reason
 	tests/containers/run.sh

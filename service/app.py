@@ -17,6 +17,8 @@ from service import (
     console,
     corrections,
     documentation,
+    drift,
+    exposition,
     inference,
     model,
     operations,
@@ -62,6 +64,9 @@ def create_app(settings: Settings | None = None, release: Release | None = None)
     app.register_blueprint(documentation.blueprint)
     app.register_blueprint(inference.blueprint)
     app.register_blueprint(console.blueprint)
+    app.register_blueprint(exposition.blueprint)
+    app.register_blueprint(drift.blueprint)
+    metrics.init_app(app, settings.drift_hours)
     app.before_request(_begin)
     app.after_request(_finish)
     traces.init_app(app, settings)
@@ -86,7 +91,7 @@ def _finish(response: Response) -> Response:
     if version := g.get("model_version"):
         response.headers["X-Model-Version"] = version
     route = request.url_rule.rule if request.url_rule else None
-    record = partial(_record, app_ctx.g, route, request.method, response.status_code)
+    record = partial(_record, app_ctx.g, route, request.method, response.status_code, response.is_streamed)
     if response.is_streamed:
         response.call_on_close(record)  # only then is known how long it took
     else:
@@ -95,10 +100,11 @@ def _finish(response: Response) -> Response:
     return response
 
 
-def _record(of: Any, route: str | None, method: str, status: int) -> None:
+def _record(of: Any, route: str | None, method: str, status: int, is_streamed: bool) -> None:
     """Log and count a request; `of` is what `g` was while it was answered."""
     seconds = time.perf_counter() - of.started
-    metrics.request(route, method, status, seconds)
+    # a stream lasts as long as its client likes: its time is apart from that of other requests
+    metrics.request(f"{route} (stream)" if is_streamed else route, method, status, seconds)
     log.info(
         "request",
         id=of.request_id,

@@ -13,6 +13,7 @@ from gunicorn.app.base import BaseApplication
 
 from models.errors import InputError
 from service.access import refuse_open_address
+from service.metrics import worker_hooks
 from service.settings import Settings
 
 
@@ -53,6 +54,7 @@ def run(app: Flask, settings: Settings) -> None:
         "loglevel": "warning",
         "when_ready": when_ready,
         "proc_name": "wiretag",
+        **worker_hooks(),
     }
     _Server(app, options).run()
 

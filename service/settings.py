@@ -38,6 +38,7 @@ class Settings:
     max_body: int = _setting(10_000_000, "largest request body in bytes; beyond it 413")
     max_documents: int = _setting(1_000, "most documents a request; beyond it 422")
     max_characters: int = _setting(1_000_000, "longest document in characters; beyond it 422")
+    drift_hours: int = _setting(24, "hours that /drift looks back")
     stream_idle: int = _setting(60, "seconds after which a stream ends whose client neither sends nor takes a byte")
     stream_disk: int = _setting(
         1_000_000_000, "most bytes of results that a stream keeps in the temporary folder for a client that does not read yet"

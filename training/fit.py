@@ -18,6 +18,7 @@ from sklearn.svm import LinearSVC
 from models.decisions import Cut
 from models.errors import CorpusError
 from models.scorer import Weights
+from models.text import tokens
 from models.topics import Topic
 from training.calibrate import Sigmoid, fit_sigmoid
 from training.corpus import Segment
@@ -33,8 +34,18 @@ Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
+class HeldOut:
+    """What models that had not seen their stories made of all segments: (n_segments, n_topics) and (n_segments,)."""
+
+    scores: Floats
+    truth: Bools
+    n_tokens: NDArray[np.int64]
+    n_known: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
 class Fitted:
-    """A fitted model: the weights with the calibration folded in, the cuts, and the figures on held-out folds.
+    """A fitted model: the weights with the calibration folded in, the cuts, and scores and figures on held-out folds.
 
     `holdout` are the segments of the first fold, `holdout_scores` (segments, topics) what the model that never saw them makes
     of them: a comparison of two models on what neither learnt from. Nothing that is added to a corpus ever comes into it.
@@ -42,6 +53,7 @@ class Fitted:
 
     weights: Weights
     cuts: tuple[Cut, ...]
+    held_out: HeldOut
     figures: dict[str, Any]
     holdout: tuple[Segment, ...]
     holdout_scores: Floats
@@ -82,7 +94,8 @@ def fit(segments: Sequence[Segment], topics: Sequence[Topic], recipe: Recipe, ad
         + [delayed(_fit_and_score)(kept, held, ids, recipe) for kept, held in zip(kept_in, held_out, strict=True)]
     )
     final: Linear = runs[0]
-    margins = np.vstack(runs[1:])
+    margins = np.vstack([run[0] for run in runs[1:]])
+    n_tokens, n_known = np.vstack([run[1] for run in runs[1:]]).T
     tested = [segment for part in held_out for segment in part]
     truth = _truth(tested, ids)
     sigmoids = [fit_sigmoid(margins[:, t], truth[:, t], recipe.decisions.prior) for t in range(len(ids))]
@@ -98,7 +111,8 @@ def fit(segments: Sequence[Segment], topics: Sequence[Topic], recipe: Recipe, ad
         groups=[segment.group for segment in tested],
     )
     n_first = len(held_out[0])
-    return Fitted(_calibrated(final, sigmoids), cuts, measured, tuple(held_out[0]), scores[:n_first])
+    unseen = HeldOut(scores, truth, n_tokens, n_known)
+    return Fitted(_calibrated(final, sigmoids), cuts, unseen, measured, tuple(held_out[0]), scores[:n_first])
 
 
 def assign_folds(segments: Sequence[Segment], n_folds: int) -> list[int]:
@@ -150,8 +164,15 @@ def beginnings(segments: Sequence[Segment], recipe: ModelRecipe) -> list[Segment
     return [replace(s, text=" ".join(words[: recipe.beginning])) for s, words in split if len(words) > recipe.long]
 
 
-def _fit_and_score(training: Sequence[Segment], test: Sequence[Segment], ids: Sequence[str], recipe: Recipe) -> Floats:
-    return fit_linear(training, ids, recipe).margins(test)
+def _fit_and_score(
+    training: Sequence[Segment], test: Sequence[Segment], ids: Sequence[str], recipe: Recipe
+) -> tuple[Floats, NDArray[np.int64]]:
+    """Margins (n_test, n_topics), and the numbers of tokens and of known ones (n_test, 2)."""
+    linear = fit_linear(training, ids, recipe)
+    words = frozenset(linear.vocabulary.words)
+    found = [tokens(text) for text in _texts(test)]
+    counts = [(len(each), sum(map(words.__contains__, each))) for each in found]
+    return linear.margins(test), np.array(counts, np.int64).reshape(-1, 2)
 
 
 def fit_linear(segments: Sequence[Segment], ids: Sequence[str], recipe: Recipe) -> Linear:

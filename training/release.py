@@ -25,6 +25,7 @@ from training.fit import fit, sklearn_pipeline
 from training.holdout import FILE as HOLDOUT_FILE
 from training.holdout import holdout_file
 from training.recipe import Recipe
+from training.reference import make_reference
 
 # Texts that a scorer gets wrong when it lower-cases, tokenises or counts in another way than training did.
 _ODD_TEXTS = (
@@ -108,6 +109,7 @@ def make_release(
         | {library: version(library) for library in LIBRARIES},
         "corpus": {"sha256": corpus_digest(segments), **asdict(balance(segments))},
         "evaluation": evaluation,
+        "reference": make_reference(fitted.held_out, [topic.id for topic in topics], segments, release.segmenter),
         **(notes or {}),
     }
     files["MODEL_CARD.md"] = model_card(manifest).encode()
