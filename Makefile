@@ -6,7 +6,7 @@ MEASURE ?=            # make train MEASURE="open_set=news.jsonl": figures for th
 BIN     = $(VENV)/bin
 PIP     = $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: install serve train test lint bench bench-http docs test-kernel test-containers wheel lock clean
+.PHONY: install serve train test lint audit bench bench-http docs test-kernel test-soak test-containers wheel lock clean
 
 install: $(VENV)/.serve ## set-up alone
 
@@ -45,12 +45,18 @@ lint: $(VENV)/.test ## format, lint, types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+audit: ## known vulnerabilities of what is locked; skipped with the reason where no advisories can be had
+	PYTHON=$(PYTHON) tests/audit/run.sh
+
 bench: $(VENV)/.test ## benchmarks; ARGS=--json for one JSON object a line
 	$(BIN)/python -m benchmarks.serving $(ARGS)
 	$(BIN)/python -m benchmarks.cutting
 
 test-kernel: $(VENV)/.test ## the kernel's tests under sanitizers; skipped with the reason where there is no gcc
 	PYTHON=$(abspath $(BIN)/python) tests/kernel/run.sh
+
+test-soak: $(VENV)/.test ## 10,000 corrections by eight writers while workers are killed; some minutes
+	WIRETAG_SOAK_CORRECTIONS=10000 $(BIN)/python -m pytest -s tests/integration/test_corrections_server.py
 
 wheel: $(VENV)/.serve ## a wheel in dist/ with the kernel compiled, for machines without a compiler
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .

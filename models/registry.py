@@ -5,6 +5,7 @@ A registry is a folder with `releases/<version>/` and a file `current` that hold
 
 import os
 import re
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +75,27 @@ class Registry:
             raise ReleaseError(f"{self.root}: no version served before this one; name one with `models activate`") from None
         self.activate(previous)
         return previous
+
+    def prune(self, keep: int) -> list[str]:
+        """Remove all releases but the serving one, the one before it and the `keep` newest, and give the removed names.
+
+        A release is renamed before its files go, so that no reader meets half of one.
+        """
+        stay = {self.current(), self._previous()}
+        others = [version for version in self.versions() if version not in stay]
+        others.sort(key=lambda version: self.folder(version).stat().st_mtime_ns)
+        removed = others[: max(0, len(others) - keep)]
+        for version in removed:
+            aside = self.releases / f".old-{version}"
+            self.folder(version).rename(aside)
+            shutil.rmtree(aside)
+        return removed
+
+    def _previous(self) -> str | None:
+        try:
+            return (self.root / "previous").read_text(encoding="utf-8").strip() or None
+        except FileNotFoundError:
+            return None
 
     def _replace(self, name: str, content: str) -> None:
         handle, aside = tempfile.mkstemp(prefix=f".{name}-", dir=self.root)

@@ -11,12 +11,18 @@ from flask import Flask, Response, g, request
 from flask.globals import app_ctx
 
 from models.release import Release
-from service import classify, model, operations, problems, streaming
+from service import access, classify, corrections, model, operations, problems, rates, review, store, streaming, traces
 from service.connection import linger
 from service.metrics import metrics
 from service.settings import Settings
 
 log = structlog.get_logger()
+_HEADERS = (  # of every response; a view may set its own instead, with names written as here
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("Cache-Control", "no-store"),  # an answer may hold a document's text
+)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -25,16 +31,22 @@ def create_app(settings: Settings | None = None, release: Release | None = None)
     settings = settings or Settings.from_environment()
     app = Flask(__name__, static_folder=None)
     app.config["WIRETAG_SETTINGS"] = settings
-    app.config["MAX_CONTENT_LENGTH"] = (
-        settings.max_body + 1
-    )  # one more, so that a body cut at the limit is told from a whole one
+    # one more, so that a body cut at the limit is told from a whole one
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body + 1
     problems.init_app(app)
     model.init_app(app, settings, release)
     streaming.init_app(app, settings)
+    store.init_app(app, settings)
+    review.init_app(app, settings)
     app.register_blueprint(classify.blueprint)
     app.register_blueprint(operations.blueprint)
+    app.register_blueprint(corrections.blueprint)
+    app.register_blueprint(review.blueprint)
     app.before_request(_begin)
     app.after_request(_finish)
+    traces.init_app(app, settings)
+    access.init_app(app, settings)
+    rates.init_app(app, settings)
     return app
 
 
@@ -46,7 +58,10 @@ def _begin() -> None:
 
 def _finish(response: Response) -> Response:
     response.headers["X-Request-ID"] = g.request_id
-    response.headers["X-Content-Type-Options"] = "nosniff"
+    present = {name for name, _ in response.headers}
+    for name, value in _HEADERS:
+        if name not in present:
+            response.headers.add(name, value)
     if version := g.get("model_version"):
         response.headers["X-Model-Version"] = version
     route = request.url_rule.rule if request.url_rule else None
@@ -72,4 +87,5 @@ def _record(of: Any, route: str | None, method: str, status: int) -> None:
         ms=round(seconds * 1000, 2),
         documents=of.get("documents", 0),
         model_version=of.get("model_version"),
+        key=of.get("key_name"),
     )

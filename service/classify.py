@@ -8,6 +8,7 @@ from models.duplicates import Seen
 from models.errors import InputError
 from models.pipeline import Document, Options, check_options, classify
 from models.release import Release
+from service import review
 from service.metrics import metrics
 from service.model import serving
 from service.problems import problem_of
@@ -33,10 +34,12 @@ def post() -> Response:
         result = classify(release, document, call.options)
         _mark_duplicates(call, [result])
         metrics.results([result])
+        review.offer(call.documents, [result])
         return json_response(result)
     results = [_result(release, document, f"/documents/{n}", call.options) for n, document in enumerate(call.documents)]
     _mark_duplicates(call, results)
     metrics.results(results)
+    review.offer(call.documents, results)
     return json_response({"model_version": release.version, "results": results})
 
 

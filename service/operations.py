@@ -3,6 +3,7 @@
 from flask import Blueprint, Response
 
 from models import kernels
+from service.keys import needs
 from service.model import serving
 from service.schema import json_response
 
@@ -27,12 +28,14 @@ def model() -> Response:
 
 
 @blueprint.get("/healthz")
+@needs(None)
 def healthz() -> Response:
     """200 while the process answers at all."""
     return json_response({"status": "alive"})
 
 
 @blueprint.get("/readyz")
+@needs(None)
 def readyz() -> Response:
     """200 only when a model is loaded and its self-test passed; loading runs the self-test."""
     release = serving()

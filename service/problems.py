@@ -16,12 +16,15 @@ log = structlog.get_logger()
 
 _SLUGS = {
     400: "malformed-request",
+    401: "no-key",
+    403: "not-allowed",
     404: "not-found",
     405: "method-not-allowed",
     408: "timeout",
     413: "too-large",
     415: "unsupported-content-type",
     422: "unusable-document",
+    429: "too-many-requests",
     500: "internal-error",
     503: "not-ready",
 }

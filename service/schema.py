@@ -102,6 +102,22 @@ def read_body(request: Request, settings: Settings) -> bytes:
     return body
 
 
+def read_json(request: Request, type_: type[_T], settings: Settings) -> _T:
+    """A JSON body as the type. Raises `Problem`."""
+    if request.mimetype != "application/json":
+        raise Problem(415, f"cannot read {request.mimetype or 'a body without a content type'}; send application/json")
+    return _decode(read_body(request, settings), type_, "")
+
+
+def read_query(request: Request, type_: type[_T]) -> _T:
+    """The options in the address as the type. Raises `Problem`."""
+    try:
+        return msgspec.convert(request.args.to_dict(), type_, strict=False)
+    except msgspec.ValidationError as error:
+        what, _, path = str(error).partition(" - at `$.")
+        raise Problem(400, f"{path.rstrip('`') or 'the address'}: {_brief(what)}") from None
+
+
 def encode(value: object) -> bytes:
     """A result as JSON."""
     return msgspec.json.encode(value)

@@ -12,6 +12,7 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from models.errors import InputError
+from service.access import refuse_open_address
 from service.settings import Settings
 
 
@@ -32,6 +33,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
 def run(app: Flask, settings: Settings) -> None:
     """Serve until stopped; SIGTERM finishes what is in flight. Raises `InputError` when the address cannot be had."""
     _check_address(settings.bind)
+    refuse_open_address(settings)
     configure_logs()
 
     def when_ready(_: Any) -> None:
