@@ -6,7 +6,7 @@ MEASURE ?=            # make train MEASURE="open_set=news.jsonl": figures for th
 BIN     = $(VENV)/bin
 PIP     = $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: install serve train test lint audit bench bench-http docs test-kernel test-soak test-containers wheel lock clean
+.PHONY: install serve train test lint audit bench bench-http docs test-kernel test-clients test-soak test-containers wheel lock clean
 
 install: $(VENV)/.serve ## set-up alone
 
@@ -58,6 +58,9 @@ test-kernel: $(VENV)/.test ## the kernel's tests under sanitizers; skipped with 
 test-soak: $(VENV)/.test ## 10,000 corrections by eight writers while workers are killed; some minutes
 	WIRETAG_SOAK_CORRECTIONS=10000 $(BIN)/python -m pytest -s tests/integration/test_corrections_server.py
 
+test-clients: $(VENV)/.test ## public clients of the Open Inference Protocol; skipped with the reason where they cannot be installed
+	WIRETAG=$(abspath $(BIN)/wiretag) CLIENTS=$(abspath $(VENV))-clients PYTHON=$(PYTHON) tests/clients/run.sh
+
 wheel: $(VENV)/.serve ## a wheel in dist/ with the kernel compiled, for machines without a compiler
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
@@ -70,12 +73,13 @@ bench-http: $(VENV)/.test ## the service over HTTP against an echo and a naive s
 docs: $(VENV)/.test ## renew the parts of the README that come from the program
 	$(BIN)/python -m docs.refresh
 
-UV_COMPILE = uv pip compile -q --universal --python-version 3.11 --generate-hashes \
-             --no-header --no-annotate --fork-strategy fewest pyproject.toml --group build
+UV_LOCK    = uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --fork-strategy fewest
+UV_COMPILE = $(UV_LOCK) pyproject.toml --group build
 lock: ## renew the lock files; needs uv. The rooms' locks agree because each is bound by the tests' lock
 	$(UV_COMPILE) --extra bulk --extra postgres --extra redis --extra trace --extra train --extra dev -o tests/requirements.txt
 	$(UV_COMPILE) --extra train -c tests/requirements.txt -o training/requirements.txt
 	$(UV_COMPILE) -c tests/requirements.txt -o service/requirements.txt
+	$(UV_LOCK) tests/clients/requirements.in -o tests/clients/requirements.txt
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) $(VENV)-clients build dist *.egg-info

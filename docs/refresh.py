@@ -14,6 +14,7 @@ from models.cli import wiretag
 from models.registry import Registry
 from models.text import tokens
 from models.topics import load_topics
+from service.problem_kinds import table
 from service.settings import Settings
 from training.card import figure_lines
 from training.corpus import CORPUS_DIR, balance, read_segments
@@ -74,6 +75,7 @@ def counts() -> str:
 
 DOCUMENTS: dict[Path, dict[str, Callable[[], str]]] = {
     ROOT / "README.md": {"EXAMPLE": example, "SETTINGS": settings, "FIGURES": figures},
+    ROOT / "docs" / "errors.md": {"KINDS": table},
     ROOT / "training" / "CORPUS.md": {"COUNTS": counts},
 }
 

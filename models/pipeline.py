@@ -39,11 +39,15 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How results are shown: with evidence, at most `limit` topics a text, these topics in any case."""
+    """How results are shown: with evidence, at most `limit` topics a text, these topics in any case.
+
+    With `scores` every text carries the scores of all topics besides, in the release's order.
+    """
 
     explain: bool = False
     limit: int | None = None
     topics: frozenset[str] = frozenset()
+    scores: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +166,8 @@ def _tag(release: Release, parts: list[_Part], options: Options) -> Json:
             "decision": decisions[index].value,
         }
         topics.append({**entry, **_explain(release, parts, text, scored, index)} if options.explain else entry)
-    return {"topics": topics, "none": reason is not None, "reason": reason.value if reason else None}
+    tags: Json = {"topics": topics, "none": reason is not None, "reason": reason.value if reason else None}
+    return {**tags, "scores": scored.scores} if options.scores else tags
 
 
 def _explain(release: Release, parts: list[_Part], text: str, scored: Scored, index: int) -> Json:

@@ -11,9 +11,25 @@ from flask import Flask, Response, g, request
 from flask.globals import app_ctx
 
 from models.release import Release
-from service import access, classify, corrections, model, operations, problems, rates, review, store, streaming, traces
+from service import (
+    access,
+    classify,
+    console,
+    corrections,
+    documentation,
+    inference,
+    model,
+    operations,
+    problems,
+    rates,
+    review,
+    store,
+    streaming,
+    traces,
+)
 from service.connection import linger
 from service.metrics import metrics
+from service.schema import check_query
 from service.settings import Settings
 
 log = structlog.get_logger()
@@ -33,6 +49,7 @@ def create_app(settings: Settings | None = None, release: Release | None = None)
     app.config["WIRETAG_SETTINGS"] = settings
     # one more, so that a body cut at the limit is told from a whole one
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body + 1
+    app.url_map.merge_slashes = False  # a doubled slash is another address, not a redirect
     problems.init_app(app)
     model.init_app(app, settings, release)
     streaming.init_app(app, settings)
@@ -42,6 +59,9 @@ def create_app(settings: Settings | None = None, release: Release | None = None)
     app.register_blueprint(operations.blueprint)
     app.register_blueprint(corrections.blueprint)
     app.register_blueprint(review.blueprint)
+    app.register_blueprint(documentation.blueprint)
+    app.register_blueprint(inference.blueprint)
+    app.register_blueprint(console.blueprint)
     app.before_request(_begin)
     app.after_request(_finish)
     traces.init_app(app, settings)
@@ -54,6 +74,7 @@ def _begin() -> None:
     given = request.headers.get("X-Request-ID", "")
     g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
     g.started = time.perf_counter()
+    check_query(request)
 
 
 def _finish(response: Response) -> Response:

@@ -9,18 +9,36 @@ from models.errors import InputError
 from models.pipeline import Document, Options, check_options, classify
 from models.release import Release
 from service import review
+from service.answers import Result, Results
+from service.keys import Role, needs
 from service.metrics import metrics
 from service.model import serving
+from service.openapi import operation
 from service.problems import problem_of
-from service.schema import STREAM_TYPE, Call, Unusable, json_response, read_call
+from service.schema import STREAM_TYPE, Call, Query, RequestBody, Text, Unusable, json_response, read_call
 from service.streaming import stream
 
 blueprint = Blueprint("classify", __name__)
 
 
 @blueprint.post("/classify")
+@needs(Role.CLASSIFY)
+@operation(
+    "Classify one document or several",
+    answer=(Result, Results),
+    body=RequestBody,
+    body_types={"text/plain": Text, "text/html": Text, STREAM_TYPE: str},
+    answer_types={STREAM_TYPE: str},
+    query=Query,
+    example={"text": "The EU extended its sanctions on the bank.", "headline": "EU news", "explain": True},
+    problems=(408, 422, 503),
+)
 def post() -> Response:
-    """Classify one document, several, or a stream of them."""
+    """Classify one document, several, or a stream of them.
+
+    A JSON body carries its options itself and goes without a query. A text or an HTML page may be the body as it is, with its
+    options in the query.
+    """
     release = serving()
     settings = current_app.config["WIRETAG_SETTINGS"]
     if request.mimetype == STREAM_TYPE:

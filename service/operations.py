@@ -3,14 +3,17 @@
 from flask import Blueprint, Response
 
 from models import kernels
+from service.answers import Alive, Model, Ready, Topics
 from service.keys import needs
 from service.model import serving
+from service.openapi import operation
 from service.schema import json_response
 
 blueprint = Blueprint("operations", __name__)
 
 
 @blueprint.get("/topics")
+@operation("Topics of the serving model", answer=Topics)
 def topics() -> Response:
     """The topics of the serving model, with their definitions and thresholds."""
     release = serving()
@@ -22,6 +25,7 @@ def topics() -> Response:
 
 
 @blueprint.get("/model")
+@operation("The serving model", answer=Model)
 def model() -> Response:
     """The manifest and figures of the serving model, and which kernel scores with it."""
     return json_response({**serving().manifest, "kernel": kernels.name()})
@@ -29,6 +33,7 @@ def model() -> Response:
 
 @blueprint.get("/healthz")
 @needs(None)
+@operation("Alive", answer=Alive)
 def healthz() -> Response:
     """200 while the process answers at all."""
     return json_response({"status": "alive"})
@@ -36,6 +41,7 @@ def healthz() -> Response:
 
 @blueprint.get("/readyz")
 @needs(None)
+@operation("Ready", answer=Ready)
 def readyz() -> Response:
     """200 only when a model is loaded and its self-test passed; loading runs the self-test."""
     release = serving()

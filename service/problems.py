@@ -11,23 +11,11 @@ from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException
 
 from models.errors import InputError, WiretagError
+from service.problem_kinds import KINDS
 
 log = structlog.get_logger()
 
-_SLUGS = {
-    400: "malformed-request",
-    401: "no-key",
-    403: "not-allowed",
-    404: "not-found",
-    405: "method-not-allowed",
-    408: "timeout",
-    413: "too-large",
-    415: "unsupported-content-type",
-    422: "unusable-document",
-    429: "too-many-requests",
-    500: "internal-error",
-    503: "not-ready",
-}
+_SLUGS = {kind.status: kind.slug for kind in reversed(KINDS)}  # of several kinds of a status the first is the usual one
 _DETAILS = {
     404: "there is nothing at this address; POST a document to /classify",
     405: "this address does not take that method",
@@ -35,7 +23,10 @@ _DETAILS = {
 
 
 class Problem(Exception):
-    """A request that ends in an error response. `pointers` are (JSON pointer, what is wrong there)."""
+    """A request that ends in an error response. `pointers` are (JSON pointer, what is wrong there).
+
+    `kind` is the name of the error's kind where it is not the usual one of its status.
+    """
 
     def __init__(
         self,
@@ -43,17 +34,19 @@ class Problem(Exception):
         detail: str,
         pointers: Sequence[tuple[str, str]] = (),
         headers: dict[str, str] | None = None,
+        kind: str | None = None,
     ):
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.pointers = tuple(pointers)
         self.headers = headers or {}
+        self.kind = kind or _SLUGS.get(status, "error")
 
     def document(self) -> dict[str, Any]:
         """The problem document."""
         body: dict[str, Any] = {
-            "type": f"/docs/errors#{_SLUGS.get(self.status, 'error')}",
+            "type": f"/docs/errors#{self.kind}",
             "title": HTTPStatus(self.status).phrase,
             "status": self.status,
             "detail": self.detail,

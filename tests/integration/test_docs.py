@@ -9,7 +9,6 @@ from click.testing import CliRunner
 from docs.refresh import DOCUMENTS, refreshed
 from models.cli import wiretag
 from service.app import create_app
-from service.problems import _SLUGS
 from service.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,10 +42,3 @@ def test_links_lead_somewhere() -> None:
     for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("training/*.md")]:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text(encoding="utf-8")):
             assert (path.parent / target).exists(), f"{path.name}: {target}"
-
-
-def test_every_problem_type_is_explained() -> None:
-    """The `type` of an error is a place in docs/errors.md."""
-    text = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
-    for slug in _SLUGS.values():
-        assert f"/docs/errors#{slug}" in text
