@@ -49,11 +49,11 @@ class Server:
         """The most memory that the worker ever had resident."""
         return int(Path(f"/proc/{self.worker}/status").read_text().split("VmHWM:")[1].split()[0]) / 1024
 
-    def connect(self, timeout: float = 60) -> socket.socket:
+    def connect(self) -> socket.socket:
         """A new connection; small buffers, so that little hides in them."""
         connection = socket.socket()
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
-        connection.settimeout(timeout)
+        connection.settimeout(60)
         connection.connect(("127.0.0.1", self.port))
         return connection
 
