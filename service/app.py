@@ -8,7 +8,7 @@ import structlog
 from flask import Flask, Response, g, request
 
 from models.release import Release
-from service import classify, model, operations, problems
+from service import classify, limits, model, operations, problems, releases, reload
 from service.settings import Settings
 
 log = structlog.get_logger()
@@ -23,9 +23,12 @@ def create_app(settings: Settings | None = None, release: Release | None = None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body
     problems.init_app(app)
     model.init_app(app, settings, release)
+    reload.init_app(app, settings)
     app.register_blueprint(classify.blueprint)
     app.register_blueprint(operations.blueprint)
+    app.register_blueprint(releases.blueprint)
     app.before_request(_begin)
+    limits.init_app(app, settings)
     app.after_request(_finish)
     return app
 

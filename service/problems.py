@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import structlog
 from flask import Flask, Response, g
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from models.errors import InputError, WiretagError
 
@@ -17,6 +17,7 @@ _SLUGS = {
     400: "malformed-request",
     404: "not-found",
     405: "method-not-allowed",
+    408: "too-slow",
     413: "too-large",
     415: "unsupported-content-type",
     422: "unusable-document",
@@ -30,7 +31,10 @@ _DETAILS = {
 
 
 class Problem(Exception):
-    """A request that ends in an error response. `pointers` are (JSON pointer, what is wrong there)."""
+    """A request that ends in an error response. `pointers` are (JSON pointer, what is wrong there).
+
+    `kind` is the place in docs/errors.md where it is not the one usual for its status.
+    """
 
     def __init__(
         self,
@@ -38,17 +42,19 @@ class Problem(Exception):
         detail: str,
         pointers: Sequence[tuple[str, str]] = (),
         headers: dict[str, str] | None = None,
+        kind: str | None = None,
     ):
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.pointers = tuple(pointers)
         self.headers = headers or {}
+        self.kind = kind or _SLUGS.get(status, "error")
 
     def document(self) -> dict[str, Any]:
         """The problem document."""
         body: dict[str, Any] = {
-            "type": f"/docs/errors#{_SLUGS.get(self.status, 'error')}",
+            "type": f"/docs/errors#{self.kind}",
             "title": HTTPStatus(self.status).phrase,
             "status": self.status,
             "detail": self.detail,
@@ -79,6 +85,9 @@ def init_app(app: Flask) -> None:
 
 
 def _http_error(error: HTTPException) -> Response:
+    if isinstance(error, ClientDisconnected) and isinstance(error.__context__, OSError):
+        is_slow = isinstance(error.__context__, TimeoutError)
+        return Problem(408 if is_slow else 400, error.__context__.strerror or "the body ended early").response()
     status = error.code or 500
     headers = {"Allow": ", ".join(sorted(error.valid_methods or ()))} if hasattr(error, "valid_methods") else {}
     return Problem(status, _DETAILS.get(status, error.name.lower()), headers=headers).response()

@@ -80,7 +80,10 @@ def json_response(value: object) -> Response:
 
 def _body(request: Request, settings: Settings) -> bytes:
     try:
-        return request.get_data(cache=False)
+        body = request.get_data(cache=False)
+        if request.content_length is None:
+            request.stream.read(1)  # raises where more came than is read
+        return body
     except RequestEntityTooLarge:
         raise Problem(413, f"the body is over {settings.max_body:,} bytes; send fewer or shorter documents a request") from None
 
