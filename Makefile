@@ -6,7 +6,7 @@ MEASURE ?=            # make train MEASURE="open_set=news.jsonl": figures for th
 BIN     = $(VENV)/bin
 PIP     = $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: install serve train test lint bench bench-http docs test-kernel test-containers wheel lock clean
+.PHONY: install serve train test lint bench bench-http docs test-kernel test-containers test-soak wheel lock clean
 
 install: $(VENV)/.serve ## set-up alone
 
@@ -57,6 +57,10 @@ wheel: $(VENV)/.serve ## a wheel in dist/ with the kernel compiled, for machines
 
 test-containers: ## build the image and run it; root on a Debian machine, else skipped with the reason
 	tests/containers/run.sh
+
+SOAK_SECONDS ?= 600   # make test-soak SOAK_SECONDS=12 for a short form
+test-soak: $(VENV)/.test ## the service at its limit, its workers killed and its models switched
+	$(BIN)/python -m tests.soak --seconds $(strip $(SOAK_SECONDS))
 
 bench-http: $(VENV)/.test ## the service over HTTP against an echo and a naive service; needs wrk
 	$(BIN)/python -m benchmarks.http

@@ -48,5 +48,7 @@ def test_links_lead_somewhere() -> None:
 def test_every_problem_type_is_explained() -> None:
     """The `type` of an error is a place in docs/errors.md."""
     text = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
-    for slug in _SLUGS.values():
+    named = {kind for path in (ROOT / "service").glob("*.py") for kind in re.findall(r'kind="([a-z-]+)"', path.read_text())}
+    assert "busy" in named
+    for slug in {*_SLUGS.values(), *named}:
         assert f"/docs/errors#{slug}" in text
