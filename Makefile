@@ -56,9 +56,6 @@ bench: $(VENV)/.test ## benchmarks; ARGS=--json for one JSON object a line
 test-kernel: $(VENV)/.test ## the kernel's tests under sanitizers; skipped with the reason where there is no gcc
 	PYTHON=$(abspath $(BIN)/python) tests/kernel/run.sh
 
-test-soak: $(VENV)/.test ## 10,000 corrections by eight writers while workers are killed; some minutes
-	WIRETAG_SOAK_CORRECTIONS=10000 $(BIN)/python -m pytest -s tests/integration/test_corrections_server.py
-
 test-clients: $(VENV)/.test ## public clients of the Open Inference Protocol; skipped with the reason where they cannot be installed
 	WIRETAG=$(abspath $(BIN)/wiretag) CLIENTS=$(abspath $(VENV))-clients PYTHON=$(PYTHON) tests/clients/run.sh
 
@@ -70,6 +67,11 @@ test-alerts: $(VENV)/.test ## alert rules, dashboard and metrics, checked by pro
 
 test-containers: ## build the image and run it; root on a Debian machine, else skipped with the reason
 	tests/containers/run.sh
+
+SOAK_SECONDS ?= 600   # make test-soak SOAK_SECONDS=12 for a short form
+test-soak: $(VENV)/.test ## the service at its limit, its workers killed, its models switched; 10,000 corrections by eight writers
+	$(BIN)/python -m tests.soak --seconds $(strip $(SOAK_SECONDS))
+	WIRETAG_SOAK_CORRECTIONS=$$(( $(strip $(SOAK_SECONDS)) * 16 )) $(BIN)/python -m pytest -s tests/integration/test_corrections_server.py
 
 bench-http: $(VENV)/.test ## the service over HTTP against an echo and a naive service; needs wrk
 	$(BIN)/python -m benchmarks.http

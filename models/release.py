@@ -60,7 +60,7 @@ def load_release(folder: Path) -> Release:
 
     Raises `ReleaseError` naming the folder, what is wrong and what to do.
     """
-    manifest = _read_manifest(folder)
+    manifest = read_manifest(folder)
     files = _read_files(folder, manifest)
     try:
         topics = parse_topics(manifest["topics"], str(folder / "manifest.json"))
@@ -115,7 +115,7 @@ def write_release(root: Path, manifest: dict[str, Any], files: Mapping[str, byte
     target = root / str(manifest["version"])
     manifest = {"format": FORMAT, **manifest, "files": {name: _digest(files[name]) for name in sorted(files)}}
     if target.exists():
-        there = _read_manifest(target).get("files", {})
+        there = read_manifest(target).get("files", {})
         if any(there.get(name) != manifest["files"][name] for name in DATA_FILES):
             raise ReleaseError(f"{target}: a different model already has this version; releases are never changed")
         verify_release(target)
@@ -158,7 +158,8 @@ def selftest_file(scorer: Scorer, texts: list[str]) -> bytes:
     return "".join(json.dumps(row) + "\n" for row in rows).encode()
 
 
-def _read_manifest(folder: Path) -> dict[str, Any]:
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """A folder's manifest, its other files unread. Raises `ReleaseError` where it is none of this program's format."""
     path = folder / "manifest.json"
     try:
         manifest = json.loads(path.read_bytes())

@@ -206,3 +206,4 @@ class Ready(Struct, forbid_unknown_fields=True):
 
     status: Literal["ready"]
     model_version: ModelVersion
+    refused: str | UnsetType = UNSET

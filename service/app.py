@@ -20,16 +20,18 @@ from service import (
     drift,
     exposition,
     inference,
+    limits,
     model,
     operations,
     problems,
     rates,
+    releases,
+    reload,
     review,
     store,
     streaming,
     traces,
 )
-from service.connection import linger
 from service.metrics import metrics
 from service.schema import check_query
 from service.settings import Settings
@@ -66,8 +68,11 @@ def create_app(settings: Settings | None = None, release: Release | None = None)
     app.register_blueprint(console.blueprint)
     app.register_blueprint(exposition.blueprint)
     app.register_blueprint(drift.blueprint)
+    app.register_blueprint(releases.blueprint)
     metrics.init_app(app, settings.drift_hours)
+    reload.init_app(app, settings)
     app.before_request(_begin)
+    limits.init_app(app, settings)
     app.after_request(_finish)
     traces.init_app(app, settings)
     access.init_app(app, settings)
@@ -96,7 +101,6 @@ def _finish(response: Response) -> Response:
         response.call_on_close(record)  # only then is known how long it took
     else:
         record()
-    response.call_on_close(partial(linger, request.environ))
     return response
 
 

@@ -11,6 +11,7 @@ from models.release import Release
 from service import review
 from service.answers import Result, Results
 from service.keys import Role, needs
+from service.limits import turns
 from service.metrics import metrics
 from service.model import serving
 from service.openapi import operation
@@ -39,6 +40,7 @@ def post() -> Response:
     A JSON body carries its options itself and goes without a query. A text or an HTML page may be the body as it is, with its
     options in the query.
     """
+    turns().refuse_if_full()
     release = serving()
     settings = current_app.config["WIRETAG_SETTINGS"]
     if request.mimetype == STREAM_TYPE:
@@ -46,19 +48,23 @@ def post() -> Response:
     call = read_call(request, settings)
     check_options(release, call.options)
     g.documents = len(call.documents)
-    if call.is_single:
-        document = call.documents[0]
-        assert isinstance(document, Document)  # read_call raises for a single document that is unusable
-        result = classify(release, document, call.options)
-        _mark_duplicates(call, [result])
-        metrics.results([result])
-        review.offer(call.documents, [result])
-        return json_response(result)
-    results = [_result(release, document, f"/documents/{n}", call.options) for n, document in enumerate(call.documents)]
-    _mark_duplicates(call, results)
-    metrics.results(results)
-    review.offer(call.documents, results)
-    return json_response({"model_version": release.version, "results": results})
+    with turns().turn() as deadline:
+        if call.is_single:
+            document = call.documents[0]
+            assert isinstance(document, Document)  # read_call raises for a single document that is unusable
+            result = classify(release, document, call.options)
+            _mark_duplicates(call, [result])
+            metrics.results([result])
+            review.offer(call.documents, [result])
+            return json_response(result)
+        results = []
+        for number, each in enumerate(call.documents):
+            deadline.check()
+            results.append(_result(release, each, f"/documents/{number}", call.options))
+        _mark_duplicates(call, results)
+        metrics.results(results)
+        review.offer(call.documents, results)
+        return json_response({"model_version": release.version, "results": results})
 
 
 def _result(release: Release, document: Document | Unusable, pointer: str, options: Options) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from models.pipeline import Json, check_options, classify
 from models.release import Release
 from service.answers import ModelVersion
 from service.keys import Role, needs
+from service.limits import turns
 from service.metrics import metrics
 from service.model import serving
 from service.openapi import operation
@@ -171,16 +172,19 @@ def infer(version: str | None = None) -> Response:
     are `result` (as /classify answers, in JSON), `topics` (a JSON list of those assigned) and `scores` (of every topic; for a
     page those of its main segment, 0 where it has none). A document that cannot be used fails the request.
     """
+    turns().refuse_if_full()
     release = _served(version)
     inference = read_inference(request, current_app.config["WIRETAG_SETTINGS"])
     check_options(release, inference.options)
     g.documents = len(inference.documents)
     results = []
-    for index, document in enumerate(inference.documents):
-        try:
-            results.append(classify(release, document, inference.options))
-        except InputError as error:
-            raise Problem(422, f"/inputs/0/data/{index}: {error}") from None
+    with turns().turn() as deadline:
+        for index, document in enumerate(inference.documents):
+            deadline.check()
+            try:
+                results.append(classify(release, document, inference.options))
+            except InputError as error:
+                raise Problem(422, f"/inputs/0/data/{index}: {error}") from None
     metrics.results(results)
     scores = [_take_scores(result, len(release.topics)) for result in results]
     tensors = {

@@ -18,7 +18,7 @@ RETRY_AFTER = "5"  # seconds
 
 @dataclass(slots=True)
 class Serving:
-    """The loaded model, or why there is none."""
+    """The loaded model, or None, and what was wrong with the one that was asked for last."""
 
     release: Release | None
     fault: str | None = None

@@ -1,11 +1,11 @@
 """What is served and whether it can serve: /topics, /model, /healthz, /readyz."""
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, current_app
 
 from models import kernels
 from service.answers import Alive, Model, Ready, Topics
 from service.keys import needs
-from service.model import serving
+from service.model import Serving, serving
 from service.openapi import operation
 from service.schema import json_response
 
@@ -43,6 +43,11 @@ def healthz() -> Response:
 @needs(None)
 @operation("Ready", answer=Ready)
 def readyz() -> Response:
-    """200 only when a model is loaded and its self-test passed; loading runs the self-test."""
+    """200 only when a model is loaded and its self-test passed; loading runs the self-test.
+
+    `refused` says what is wrong with a release that was asked for later and is not served.
+    """
     release = serving()
-    return json_response({"status": "ready", "model_version": release.version})
+    held: Serving = current_app.extensions["wiretag_model"]
+    refused = {"refused": held.fault} if held.fault else {}
+    return json_response({"status": "ready", "model_version": release.version, **refused})

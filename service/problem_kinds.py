@@ -26,13 +26,31 @@ KINDS = (
         "the key's role is too low; without keys, a page of another site made a browser send this",
         "use a key with the role that is named",
     ),
+    Kind(
+        "malformed-request",
+        414,
+        "not HTTP as this server reads it (also 417, 431, 501): an address or header too long, an unknown coding",
+        "mend the client",
+    ),
     Kind("not-found", 404, "no such address", "see the table of addresses"),
     Kind("method-not-allowed", 405, "the address takes another method", "see `Allow`"),
+    Kind(
+        "too-slow",
+        408,
+        "the request did not come within `WIRETAG_READ_SECONDS` and a second for every 10 kB",
+        "send it faster, or in smaller parts",
+    ),
     Kind(
         "timeout",
         408,
         "nothing came on a stream for `WIRETAG_STREAM_IDLE` seconds",
         "send an empty line now and then, or open a stream when there is something to send",
+    ),
+    Kind(
+        "not-switched",
+        409,
+        "the release asked for cannot serve, or the registry cannot be changed",
+        "do what `detail` says; the old model serves on",
     ),
     Kind(
         "too-large",
@@ -60,6 +78,13 @@ KINDS = (
         "no model is loaded, as many streams run as may, or the corrections store cannot be used",
         "wait `Retry-After` seconds; the log says what is wrong",
     ),
+    Kind(
+        "busy",
+        503,
+        "as many requests as a worker takes are at work, and none got done in half a second; or too many large bodies at once",
+        "send it again after `Retry-After` seconds",
+    ),
+    Kind("out-of-time", 503, "the request was worked on for `WIRETAG_REQUEST_SECONDS`", "send fewer documents a request"),
 )
 STATUSES = frozenset(kind.status for kind in KINDS)
 

@@ -8,7 +8,7 @@ import msgspec
 import structlog
 from flask import Flask, Response, g
 from gunicorn.http.errors import ParseException
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from models.errors import InputError, WiretagError
 from service.problem_kinds import KINDS
@@ -78,6 +78,9 @@ def init_app(app: Flask) -> None:
 
 
 def _http_error(error: HTTPException) -> Response:
+    if isinstance(error, ClientDisconnected) and isinstance(error.__context__, OSError):
+        is_slow = isinstance(error.__context__, TimeoutError)
+        return Problem(408 if is_slow else 400, error.__context__.strerror or "the body ended early").response()
     status = error.code or 500
     headers = {"Allow": ", ".join(sorted(error.valid_methods or ()))} if hasattr(error, "valid_methods") else {}
     return Problem(status, _DETAILS.get(status, error.name.lower()), headers=headers).response()

@@ -141,14 +141,14 @@ def read_document(raw: bytes | bytearray | msgspec.Raw, pointer: str, settings: 
 
 
 def read_body(request: Request, settings: Settings) -> bytes:
-    """The whole body. Raises `Problem` for one that is too long, compressed or breaks off."""
-    if request.environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
-        raise Problem(415, "cannot read a compressed body; send it as it is, without Content-Encoding")
+    """The whole body. Raises `Problem` for one that is too long or breaks off."""
     try:
         body = request.get_data(cache=False)
     except RequestEntityTooLarge:
         body = None
-    except ClientDisconnected:
+    except ClientDisconnected as error:
+        if isinstance(error.__context__, TimeoutError):
+            raise Problem(408, error.__context__.strerror or "the body comes too slowly") from None
         raise Problem(400, "the body broke off before its end; send it again") from None
     if body is None or len(body) > settings.max_body:  # chunks tell their length only when they are read
         raise Problem(413, f"the body is over {settings.max_body:,} bytes; send fewer or shorter documents a request")

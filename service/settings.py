@@ -21,7 +21,13 @@ class Settings:
 
     bind: str = _setting("127.0.0.1:8000", "address and port to listen on")
     workers: int = _setting(2, "worker processes")
-    threads: int = _setting(4, "threads a worker")
+    threads: int = _setting(16, "threads a worker: requests that are read, wait, are worked on or are refused at once")
+    concurrency: int = _setting(4, "requests that a worker works on at once; a few more wait half a second, the rest get 503")
+    read_seconds: int = _setting(
+        10, "seconds a client may take to send a request, and one more for every 10 kB; beyond them 408"
+    )
+    request_seconds: int = _setting(30, "seconds a request may be worked on; beyond them 503")
+    keepalive: int = _setting(75, "seconds an idle connection is kept; more than a load balancer keeps its own")
     timeout: int = _setting(60, "seconds after which a stuck worker is replaced, and that a stop waits for open requests")
     model: Path | None = _setting(None, "release folder or registry to serve; empty for the shipped model")
     prior: str = _setting(
@@ -79,6 +85,11 @@ class Settings:
                 raise InputError(f"WIRETAG_PRIOR: {part!r} is not TOPIC=SHARE, such as sanctions=0.02") from None
         return found
 
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for their turn in a worker: half the threads that do not work; the others refuse."""
+        return (self.threads - self.concurrency) // 2
+
     def __post_init__(self) -> None:
         for each in fields(self):
             value = getattr(self, each.name)
@@ -90,6 +101,11 @@ class Settings:
         if self.database_url and not self.database_url.startswith(("sqlite:///", "postgresql://", "postgres://")):
             raise InputError(  # without the address, which may hold a password
                 "WIRETAG_DATABASE_URL: write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE"
+            )
+        if self.threads <= self.concurrency:
+            raise InputError(
+                f"WIRETAG_THREADS: {self.threads} leaves no thread beside WIRETAG_CONCURRENCY={self.concurrency} that could"
+                f" answer the rest; set {self.concurrency + 1} or more"
             )
 
 

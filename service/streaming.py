@@ -14,12 +14,12 @@ from models.errors import InputError
 from models.pipeline import Json, Options, check_options, classify
 from models.release import Release
 from service.backlog import Backlog
-from service.connection import PIECE, Connection, cut
 from service.metrics import metrics
 from service.model import RETRY_AFTER
 from service.problems import Problem, problem_of, unexpected
 from service.schema import STREAM_TYPE, Unusable, encode, read_document, read_stream_options
 from service.settings import Settings
+from service.stream_connection import PIECE, Connection, cut
 
 log = structlog.get_logger()
 
@@ -131,7 +131,8 @@ class Answers:
         self.is_over = True
         self.n_lines += 1
         idle = self.settings.stream_idle
-        return self._problem(None, Problem(408, f"nothing came for {idle:,} seconds; an empty line keeps a stream open"))[1]
+        words = f"nothing came for {idle:,} seconds; an empty line keeps a stream open"
+        return self._problem(None, Problem(408, words, kind="timeout"))[1]
 
     def _answer(self, line: bytearray | None) -> tuple[Json, bytes]:
         document_id = None

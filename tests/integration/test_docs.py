@@ -42,3 +42,12 @@ def test_links_lead_somewhere() -> None:
     for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("training/*.md")]:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text(encoding="utf-8")):
             assert (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+def test_every_problem_type_is_explained() -> None:
+    """The `type` of an error is a place in docs/errors.md."""
+    text = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
+    named = {kind for path in (ROOT / "service").glob("*.py") for kind in re.findall(r'kind="([a-z-]+)"', path.read_text())}
+    assert "busy" in named
+    for slug in named:
+        assert f"/docs/errors#{slug}" in text
