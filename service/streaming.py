@@ -28,8 +28,8 @@ _COUNTED = 1 << 16  # bytes of results that are counted at a time
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Leave one thread of every worker to other requests than streams, health checks above all."""
-    app.extensions["wiretag_streams"] = BoundedSemaphore(max(1, settings.threads - 1))
+    """Leave half the threads of every worker to other requests than streams, health checks above all."""
+    app.extensions["wiretag_streams"] = BoundedSemaphore(max(1, settings.threads // 2))
 
 
 def stream(release: Release, settings: Settings) -> Response:

@@ -216,8 +216,8 @@ def test_without_a_model_no_stream_begins(tmp_path: Any) -> None:
 
 
 def test_streams_leave_a_thread_to_other_requests(release: Release) -> None:
-    """Where as many streams run as there are threads but one, the next is told to come back, and comes in when one ends."""
-    client = create_app(Settings(threads=3), release).test_client()
+    """Where half the threads are busy with streams, the next is told to come back, and comes in when one ends."""
+    client = create_app(Settings(threads=4, concurrency=2), release).test_client()
     body = _body({"text": QUIET})
     running = [_stream(client, body, buffered=False) for _ in range(2)]
     refused = _stream(client, body)
