@@ -270,7 +270,7 @@ class _Counted(Metrics):
 def test_every_document_and_request_is_counted(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A stream's results are counted as they are made, the stream itself at its end, like any other request's."""
+    """A stream's results are counted as they are made, the stream itself at its end, apart from other requests."""
     counted = _Counted()
     for place in ("app", "classify", "streaming"):
         monkeypatch.setattr(f"service.{place}.metrics", counted)
@@ -280,7 +280,7 @@ def test_every_document_and_request_is_counted(
     answer.close()
     assert counted.counted == lines
     (request,) = counted.requests
-    assert request[:3] == ("/classify", "POST", 200)
+    assert request[:3] == ("/classify (stream)", "POST", 200)
     logged = capsys.readouterr().out.splitlines()[-1]
     assert re.search(r"documents\W+5\b.*id\W+stream|id\W+stream.*documents\W+5\b", logged)
     client.post("/classify", json={"documents": DOCUMENTS})
