@@ -122,6 +122,7 @@ def read_call(request: Request, settings: Settings) -> Call:
 
 def read_stream_options(request: Request) -> tuple[Options, bool]:
     """How to show the results of a stream, and whether to mark near-duplicates: its query string. Raises `Problem`."""
+    _refuse_compressed(request)
     query = _read_query(request)
     if query.as_ is not UNSET:
         raise Problem(400, "as: a stream's documents say themselves what they are")
@@ -141,8 +142,7 @@ def read_document(raw: bytes | bytearray | msgspec.Raw, pointer: str, settings: 
 
 def read_body(request: Request, settings: Settings) -> bytes:
     """The whole body. Raises `Problem` for one that is too long, compressed or breaks off."""
-    if request.environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
-        raise Problem(415, "cannot read a compressed body; send it as it is, without Content-Encoding")
+    _refuse_compressed(request)
     try:
         body = request.get_data(cache=False)
     except RequestEntityTooLarge:
@@ -242,6 +242,11 @@ def _read_plain(request: Request, settings: Settings) -> Call:
 def _options(query: Query) -> Options:
     limit = None if query.limit is UNSET else int(query.limit)
     return Options(query.explain, limit, frozenset(query.topics))
+
+
+def _refuse_compressed(request: Request) -> None:
+    if request.environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
+        raise Problem(415, "cannot read a compressed body; send it as it is, without Content-Encoding")
 
 
 def _read_query(request: Request) -> Query:
