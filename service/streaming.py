@@ -13,6 +13,7 @@ from models.duplicates import Seen
 from models.errors import InputError
 from models.pipeline import Json, Options, check_options, classify
 from models.release import Release
+from service import review
 from service.backlog import Backlog
 from service.metrics import metrics
 from service.model import RETRY_AFTER
@@ -147,6 +148,7 @@ class Answers:
             result = classify(self.release, document, self.options)
             if self.seen is not None:
                 self.seen.mark(result, document, document_id or f"lines/{self.n_lines}")
+            review.offer([document], [result])
             return result, encode(result) + b"\n"
         except InputError as error:
             return self._problem(document_id, problem_of(error))

@@ -209,6 +209,31 @@ def test_wrong_options_are_said_before_the_stream_begins(client: FlaskClient, qu
     assert (answer.status_code, answer.content_type) == (status, "application/problem+json")
 
 
+def test_a_compressed_stream_is_refused(client: FlaskClient) -> None:
+    """As a compressed body is: nothing here unpacks what others packed."""
+    headers = {"Content-Encoding": "gzip"}
+    answer = client.post("/classify", data=b"\x1f\x8b", content_type="application/x-ndjson", headers=headers)
+    assert (answer.status_code, "compressed" in answer.json["detail"]) == (415, True)
+
+
+class _Offered:
+    def __init__(self) -> None:
+        self.ids: list[str | None] = []
+
+    def offer(self, documents: Any, results: Any) -> None:
+        self.ids += [document.document_id for document, _ in zip(documents, results, strict=True)]
+
+
+def test_what_a_stream_classified_is_offered_for_review(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As what any other request classified is."""
+    offered = _Offered()
+    monkeypatch.setitem(app.extensions, "wiretag_candidates", offered)
+    _stream(client, _body(DOCUMENTS[0], b"no", DOCUMENTS[3]))
+    assert offered.ids == ["a", "d"]
+
+
 def test_without_a_model_no_stream_begins(tmp_path: Any) -> None:
     """A client learns at once that it must come back later."""
     answer = _stream(create_app(Settings(model=tmp_path)).test_client(), _body({"text": QUIET}))

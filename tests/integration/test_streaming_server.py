@@ -6,6 +6,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +155,7 @@ def test_the_next_request_of_a_connection_is_answered(
 TOO_MUCH = {
     ("application/json", ""): (413, "over 10,000,000 bytes"),
     ("text/plain", ""): (413, "over 10,000,000 bytes"),
-    ("application/x-ndjson", "?colour=red"): (400, "unknown field `colour`"),
+    ("application/x-ndjson", "?colour=red"): (400, "colour"),
     ("application/pdf", ""): (415, "cannot read application/pdf"),
 }
 
@@ -165,15 +166,16 @@ def test_a_client_that_sends_too_much_still_gets_its_answer(server: Server, is_c
     """Not a broken pipe but the reason, and the connection stays usable."""
     status, words = TOO_MUCH[kind, query]
     body = b"x" * 20_000_000
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     headers = {"Content-Type": kind, **({"Transfer-Encoding": "chunked"} if is_chunked else {})}
-    connection.request("POST", f"/classify{query}", iter([body]) if is_chunked else body, headers, encode_chunked=is_chunked)
-    answer = connection.getresponse()
-    assert answer.status == status
-    assert words in json.load(answer)["detail"]
-    connection.request("GET", "/healthz")
-    assert connection.getresponse().status == 200
-    connection.close()
+    with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)) as connection:
+        connection.request(
+            "POST", f"/classify{query}", iter([body]) if is_chunked else body, headers, encode_chunked=is_chunked
+        )
+        answer = connection.getresponse()
+        assert answer.status == status
+        assert words in json.load(answer)["detail"]
+        connection.request("GET", "/healthz")
+        assert connection.getresponse().status == 200
 
 
 def test_a_body_at_the_limit_is_taken(tmp_path: Path) -> None:
