@@ -1,5 +1,6 @@
 """gunicorn, set up for this application."""
 
+import gc
 import logging
 import socket
 from pathlib import Path
@@ -12,6 +13,7 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from models.errors import InputError
+from models.pipeline import Document, Form, Options, classify
 from service.settings import Settings
 
 
@@ -52,7 +54,22 @@ def run(app: Flask, settings: Settings) -> None:
         "when_ready": when_ready,
         "proc_name": "wiretag",
     }
+    _warm(app)
     _Server(app, options).run()
+
+
+def _warm(app: Flask) -> None:
+    """Build what is built at its first use, and keep the collector off it: workers then share its memory."""
+    release = app.extensions["wiretag_model"].release
+    if release is not None:
+        options = Options(explain=True, topics=frozenset(topic.id for topic in release.topics))
+        for form in Form:
+            classify(release, Document(_SAMPLE, form), options)
+    gc.collect()
+    gc.freeze()
+
+
+_SAMPLE = "The council met on Monday and said nothing.\n" * 3
 
 
 def configure_logs() -> None:
