@@ -6,14 +6,13 @@ and at 99 %, and the memory of the workers (PSS: shared pages counted in parts).
 """
 
 import json
-import statistics
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 from flask import Flask, Response, request
 
-from benchmarks.load import Answered, Call, ask, children, free_port, need_wrk, pss, serve_command, serving
+from benchmarks.load import Answered, Call, ask, children, free_port, median, need_wrk, pss, serve_command, serving
 from benchmarks.texts import text_of_a_wire, texts_of_the_wires_length
 from models.registry import Registry
 
@@ -77,14 +76,14 @@ def main(names: Sequence[str] = APPS) -> None:
             for name in names:
                 port = free_port()
                 with serving(command(name, port), port, call) as pid:
-                    found[name].append(ask(port, call, SECONDS))
+                    found[name].append(ask(pid, port, call, SECONDS))
                     memory[name] = sum(map(pss, children(pid)))
-        base = statistics.median(each.documents for each in found["echo" if documents == 1 else "naive"])
+        base = median(found["echo" if documents == 1 else "naive"]).documents
         for name, rounds in found.items():
-            speed, p50, p99 = (statistics.median(getattr(each, key) for each in rounds) for key in ("documents", "p50", "p99"))
+            row = median(rounds)
             print(
-                f"{documents:>3} a request  {name:<8}{speed:>9,.0f} documents/s{speed / base:>8.2f} ×"
-                f"   p50 {p50:.1f} ms  p99 {p99:.1f} ms   workers {memory[name]:.0f} MB"
+                f"{documents:>3} a request  {name:<8}{row.documents:>9,.0f} documents/s{row.documents / base:>8.2f} ×"
+                f"   p50 {row.p50:.1f} ms  p99 {row.p99:.1f} ms  CPU {row.cpu:.0f} µs   workers {memory[name]:.0f} MB"
             )
 
 
