@@ -6,7 +6,7 @@ MEASURE ?=            # make train MEASURE="open_set=news.jsonl": figures for th
 BIN     = $(VENV)/bin
 PIP     = $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: install serve train test lint bench bench-http docs test-kernel test-containers wheel lock clean
+.PHONY: install serve train test lint bench bench-http bench-servers bench-peers bench-curves docs test-kernel test-containers wheel lock clean
 
 install: $(VENV)/.serve ## set-up alone
 
@@ -45,9 +45,10 @@ lint: $(VENV)/.test ## format, lint, types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: $(VENV)/.test ## benchmarks; ARGS=--json for one JSON object a line
+bench: $(VENV)/.test ## benchmarks that need nothing else; ARGS=--json for one JSON object a line
 	$(BIN)/python -m benchmarks.serving $(ARGS)
-	$(BIN)/python -m benchmarks.cutting
+	$(BIN)/python -m benchmarks.footprint $(ARGS)
+	$(BIN)/python -m benchmarks.cutting $(ARGS)
 
 test-kernel: $(VENV)/.test ## the kernel's tests under sanitizers; skipped with the reason where there is no gcc
 	PYTHON=$(abspath $(BIN)/python) tests/kernel/run.sh
@@ -59,7 +60,18 @@ test-containers: ## build the image and run it; root on a Debian machine, else s
 	tests/containers/run.sh
 
 bench-http: $(VENV)/.test ## the service over HTTP against an echo and a naive service; needs wrk
-	$(BIN)/python -m benchmarks.http
+	$(BIN)/python -m benchmarks.http $(ARGS)
+
+bench-servers: $(VENV)/.test ## the settings of gunicorn and granian; needs wrk
+	PYTHON=$(abspath $(BIN)/python) benchmarks/peers/install.sh granian
+	$(BIN)/python -m benchmarks.servers $(ARGS)
+
+bench-peers: $(VENV)/.test ## the service against its peers, which are installed under var/peers (2 GB); needs wrk
+	PYTHON=$(abspath $(BIN)/python) benchmarks/peers/install.sh
+	$(BIN)/python -m benchmarks.peers $(ARGS)
+
+bench-curves: $(VENV)/.test ## the pictures of docs/: how scoring grows; needs wrk
+	$(BIN)/python -m benchmarks.curves $(ARGS)
 
 docs: $(VENV)/.test ## renew the parts of the README that come from the program
 	$(BIN)/python -m docs.refresh

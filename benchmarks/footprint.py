@@ -43,15 +43,15 @@ def ready_seconds() -> float:
     return statistics.median(found)
 
 
-def memory(n_workers: int, calls: list[Call]) -> tuple[float, list[float]]:
-    """PSS of the master and of every worker after traffic, in MB."""
+def memory(n_workers: int, calls: list[Call], requests: int = REQUESTS) -> tuple[float, list[float]]:
+    """PSS of the master and of every worker after `requests` of each call for every worker, in MB."""
     port = free_port()
     with serving(serve_command(port, n_workers), port, "/readyz") as pid:
         while len(children(pid)) < n_workers:
             time.sleep(0.05)
         with ThreadPoolExecutor(4 * n_workers) as clients:
             for call in calls:
-                list(clients.map(lambda _, call=call: _send(port, call), range(REQUESTS * n_workers)))
+                list(clients.map(lambda _, call=call: _send(port, call), range(requests * n_workers)))
         return pss(pid), [pss(worker) for worker in children(pid)]
 
 

@@ -2,12 +2,13 @@
 
 Needs wrk. Each app runs under gunicorn (gthread, two workers of four threads, preloaded) on a loopback port; wrk asks it for
 SECONDS with eight connections, ROUNDS times in turn, and medians are compared. Prints documents a second, latency at the median
-and at 99 %, and the memory of the workers (PSS: shared pages counted in parts).
+and at 99 %, CPU a document, and the memory of the workers (PSS: shared pages counted in parts); with --json one object a line.
 """
 
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from flask import Flask, Response, request
@@ -81,6 +82,10 @@ def main(names: Sequence[str] = APPS) -> None:
         base = median(found["echo" if documents == 1 else "naive"]).documents
         for name, rounds in found.items():
             row = median(rounds)
+            if "--json" in sys.argv[1:]:
+                figures = {**asdict(row), "ratio": round(row.documents / base, 3), "workers_mb": round(memory[name], 1)}
+                print(json.dumps({"benchmark": "http", "app": name, "documents_a_request": documents, **figures}))
+                continue
             print(
                 f"{documents:>3} a request  {name:<8}{row.documents:>9,.0f} documents/s{row.documents / base:>8.2f} ×"
                 f"   p50 {row.p50:.1f} ms  p99 {row.p99:.1f} ms  CPU {row.cpu:.0f} µs   workers {memory[name]:.0f} MB"

@@ -155,13 +155,15 @@ def ask(pid: int, port: int, call: Call, seconds: int, connections: int = CONNEC
             check=True,
             timeout=seconds + 60,
         ).stdout
-    if "Non-2xx" in shown:
-        raise NotServedError(f"answers with errors\n{shown}")
+    if wrong := re.findall(r"Non-2xx or 3xx responses: (\d+)", shown):
+        raise NotServedError(f"{wrong[0]} of its answers are errors")
     times = {
         each: float(value) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[unit]
         for each, value, unit in re.findall(r"(\d\d)%\s+([\d.]+)(us|ms|s)", shown)
     }
     requests = float(re.findall(r"Requests/sec:\s+([\d.]+)", shown)[0])
+    if not requests:
+        raise NotServedError(f"no answer within {seconds} s; give it more")
     documents = call.documents * requests
     return Answered(documents, times["50"], times["99"], (_cpu_of_all(pid) - before) / (documents * seconds) * 1e6)
 

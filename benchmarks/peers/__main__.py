@@ -11,6 +11,7 @@ the corpus once. `benchmarks.quality` compares what they find.
 import argparse
 import json
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -33,22 +34,24 @@ def measure(system: System, seconds: int) -> list[Answered]:
 def report(name: str, rounds: list[list[Answered]], first: list[Answered], as_json: bool) -> list[Answered]:
     """Print a system's medians beside those of the first system, and give them: alone, and in batches."""
     medians = [median([each[call] for each in rounds]) for call in (0, 1)]
-    row: dict[str, float] = {}
-    for kind, mine, best in zip(("single", "batch"), medians, first or medians, strict=True):
+    row: dict[str, float | None] = {}
+    cells = []
+    for call, (kind, mine) in enumerate(zip(("single", "batch"), medians, strict=True)):
+        behind = first[call].documents / mine.documents if first else None
         row[f"{kind}_documents_per_s"] = round(mine.documents, 1)
-        row[f"{kind}_behind"] = round(best.documents / mine.documents, 2)
+        row[f"{kind}_behind"] = behind and round(behind, 2)
         row[f"{kind}_p50_ms"] = mine.p50
         row[f"{kind}_cpu_us"] = round(mine.cpu, 1)
+        cells.append(f"{mine.documents:,.0f} | {f'{behind:.1f} ×' if behind else ''} | {mine.p50:.1f} | {mine.cpu:,.0f}")
     if as_json:
         print(json.dumps({"benchmark": "peers", "system": name, **row}), flush=True)
     else:
-        speed, behind, p50, cpu, *batch = row.values()
-        cells = [
-            f"{speed:,.0f} | {behind:.1f} × | {p50:.1f} | {cpu:,.0f}"
-            for speed, behind, p50, cpu in ((speed, behind, p50, cpu), batch)
-        ]
         print(f"| {name} | {' | '.join(cells)} |", flush=True)
     return medians
+
+
+def _say(what: str) -> None:
+    print(what, file=sys.stderr, flush=True)
 
 
 def main() -> None:
@@ -66,6 +69,7 @@ def main() -> None:
         work = Work.prepare(Path(folder), options.environments)
         systems: dict[str, System] = {}
         for name in options.only or SYSTEMS:
+            _say(f"training {name}")
             try:
                 systems[name] = SYSTEMS[name](work)
             except FileNotFoundError as error:
@@ -73,8 +77,9 @@ def main() -> None:
             except subprocess.CalledProcessError as error:
                 skipped[name] = "cannot be trained: " + " / ".join((error.stderr or error.stdout).strip().splitlines()[-2:])
         found: dict[str, list[list[Answered]]] = {name: [] for name in systems}
-        for _ in range(options.rounds):
+        for number in range(options.rounds):
             for name in [name for name in systems if name not in skipped]:
+                _say(f"round {number + 1}, {name}")
                 try:
                     found[name].append(measure(systems[name], options.seconds))
                 except NotServedError as error:
@@ -87,7 +92,8 @@ def main() -> None:
     for name, rounds in found.items():
         if name not in skipped:
             medians = report(name, rounds, first, options.json)
-            first = first or (medians if name == FIRST else [])
+            if name == FIRST:
+                first = medians
     for name, reason in skipped.items():
         print(
             json.dumps({"benchmark": "peers", "system": name, "skipped": reason})

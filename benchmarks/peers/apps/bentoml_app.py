@@ -1,4 +1,4 @@
-"""The scikit-learn pipeline in BentoML, as its guides have it. Imports nothing of this project."""
+"""The scikit-learn pipeline in BentoML with adaptive batching, which serves it best. Imports nothing of this project."""
 
 import os
 
@@ -13,7 +13,7 @@ class Classifier:
     def __init__(self) -> None:
         self.pipeline = joblib.load(os.environ["MODEL"])
 
-    @bentoml.api
+    @bentoml.api(batchable=True, max_batch_size=512, max_latency_ms=60_000)
     def classify(self, texts: list[str]) -> list[list[float]]:
         """The scores of texts, one row a text."""
         return self.pipeline.predict_proba(texts).tolist()
