@@ -6,7 +6,7 @@ MEASURE ?=            # make train MEASURE="open_set=news.jsonl": figures for th
 BIN     = $(VENV)/bin
 PIP     = $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: install serve train test lint audit bench bench-http docs test-kernel test-alerts test-clients test-soak test-containers wheel lock clean
+.PHONY: install serve train test lint audit bench bench-http bench-servers bench-peers bench-curves docs test-kernel test-alerts test-clients test-soak test-containers wheel lock clean
 
 install: $(VENV)/.serve ## set-up alone
 
@@ -48,9 +48,10 @@ lint: $(VENV)/.test ## format, lint, types
 audit: ## known vulnerabilities of what is locked; skipped with the reason where no advisories can be had
 	PYTHON=$(PYTHON) tests/audit/run.sh
 
-bench: $(VENV)/.test ## benchmarks; ARGS=--json for one JSON object a line
+bench: $(VENV)/.test ## benchmarks that need nothing else; ARGS=--json for one JSON object a line
 	$(BIN)/python -m benchmarks.serving $(ARGS)
-	$(BIN)/python -m benchmarks.cutting
+	$(BIN)/python -m benchmarks.cutting $(ARGS)
+	$(BIN)/python -m benchmarks.footprint $(ARGS)
 	$(BIN)/python -m benchmarks.counting $(ARGS)
 
 test-kernel: $(VENV)/.test ## the kernel's tests under sanitizers; skipped with the reason where there is no gcc
@@ -74,7 +75,18 @@ test-soak: $(VENV)/.test ## the service at its limit, its workers killed, its mo
 	WIRETAG_SOAK_CORRECTIONS=$$(( $(strip $(SOAK_SECONDS)) * 16 )) $(BIN)/python -m pytest -s tests/integration/test_corrections_server.py
 
 bench-http: $(VENV)/.test ## the service over HTTP against an echo and a naive service; needs wrk
-	$(BIN)/python -m benchmarks.http
+	$(BIN)/python -m benchmarks.http $(ARGS)
+
+bench-servers: $(VENV)/.test ## the settings of gunicorn and granian; needs wrk
+	PYTHON=$(abspath $(BIN)/python) benchmarks/peers/install.sh granian
+	$(BIN)/python -m benchmarks.servers $(ARGS)
+
+bench-peers: $(VENV)/.test ## the service against its peers, which are installed under var/peers (2 GB); needs wrk
+	PYTHON=$(abspath $(BIN)/python) benchmarks/peers/install.sh
+	$(BIN)/python -m benchmarks.peers $(ARGS)
+
+bench-curves: $(VENV)/.test ## the pictures of docs/: how scoring grows; needs wrk
+	$(BIN)/python -m benchmarks.curves $(ARGS)
 
 docs: $(VENV)/.test ## renew the parts of the README that come from the program
 	$(BIN)/python -m docs.refresh

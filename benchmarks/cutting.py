@@ -3,10 +3,11 @@
 import json
 import random
 import re
+import sys
 import time
 from collections import Counter
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from models.duplicates import Seen
 from models.pipeline import Document, Form, Json, classify
@@ -94,17 +95,28 @@ def main() -> None:
     """Measure and print."""
     release = Registry().load_current()
     html = html_figures(release)
-    print(
-        f"authored HTML pages: F1 of stories {html.f1:.3f}, roles {html.roles:.1%}, junk strings in a segment {html.leak:.1%}"
+    _print(
+        "authored HTML pages: F1 of stories {f1:.3f}, roles {roles:.1%}, junk strings in a segment {leak:.1%}",
+        {"benchmark": "cut_html", **html._asdict()},
     )
     for share in (0.1, 0.15, 0.2):
-        found = duplicate_figures(share, 1500)
-        print(f"near-duplicates, {share:.0%} of the words changed: recall {found.recall:.3f}, precision {found.precision:.3f}")
+        _print(
+            "near-duplicates, {changed:.0%} of the words changed: recall {recall:.3f}, precision {precision:.3f}",
+            {"benchmark": "duplicates", "changed": share, **duplicate_figures(share, 1500)._asdict()},
+        )
     for size in (100_000, 10_000_000):
         page = LINES * (size // len(LINES))
         start = time.process_time()
         release.segmenter.segment(page)
-        print(f"cutting {size / 1e6:.1f} MB of prose: {time.process_time() - start:.3f} s")
+        seconds = time.process_time() - start
+        _print(
+            "cutting {mb:.1f} MB of prose: {seconds:.3f} s", {"benchmark": "cut_prose", "mb": size / 1e6, "seconds": seconds}
+        )
+
+
+def _print(form: str, row: dict[str, Any]) -> None:
+    """A row as a line to read, or with --json as an object."""
+    print(json.dumps(row) if "--json" in sys.argv[1:] else form.format(**row), flush=True)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.annif import train as train_annif
 from models.registry import Registry
 from models.topics import load_topics
 from training.corpus import CORPUS_DIR, Segment, read_segments
@@ -118,27 +119,14 @@ def annif(command: str, backend: str, train: Sequence[Segment]) -> Predict:
     """An Annif backend, run by its command; topicless segments cannot be shown to it."""
     held = tempfile.TemporaryDirectory()
     folder = Path(held.name)
-    config = f"[p]\nname=p\nlanguage=en\nbackend={backend}\nanalyzer=simple\nvocab=v\nlimit=5\n"
-    (folder / "projects.cfg").write_text(config, encoding="utf-8")
-    (folder / "v.tsv").write_text("".join(f"<http://t/{topic}>\t{topic}\n" for topic in IDS), encoding="utf-8")
-    rows = (f"{' '.join(s.full_text.split())}\t{' '.join(f'<http://t/{t}>' for t in s.topics)}\n" for s in train if s.topics)
-    (folder / "train.tsv").write_text("".join(rows), encoding="utf-8")
-    # Annif's sentence splitter wants a data file that it would download; an empty one splits at every full stop, which these
-    # backends do not mind
-    punkt = folder / "nltk" / "tokenizers" / "punkt_tab" / "english"
-    punkt.mkdir(parents=True)
-    for name in ("abbrev_types.txt", "collocations.tab", "sent_starters.txt", "ortho_context.tab"):
-        (punkt / name).touch()
-    environment = {**os.environ, "NLTK_DATA": str(folder / "nltk")}
-    for arguments in (["load-vocab", "--language", "en", "v", "v.tsv"], ["train", "p", "train.tsv"]):
-        subprocess.run([command, *arguments], cwd=folder, env=environment, check=True, capture_output=True)
+    environment = {**os.environ, **train_annif(command, folder, backend, IDS, train)}
 
     def predict(test: Sequence[Segment]) -> Scores:
         shutil.rmtree(Path(held.name) / "test", ignore_errors=True)
         (Path(held.name) / "test").mkdir()
         for number, segment in enumerate(test):
             (folder / "test" / f"{number:05}.txt").write_text(segment.full_text, encoding="utf-8")
-        subprocess.run([command, "index", "p", "test"], cwd=folder, env=environment, check=True, capture_output=True)
+        subprocess.run([command, "index", backend, "test"], cwd=folder, env=environment, check=True, capture_output=True)
         scores = np.zeros((len(test), len(IDS)))
         for path in (folder / "test").glob("*.annif"):
             for line in path.read_text(encoding="utf-8").splitlines():

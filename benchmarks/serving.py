@@ -8,27 +8,14 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
+from benchmarks.texts import texts_of_the_wires_length
 from models.registry import Registry
-from training.corpus import CORPUS_DIR, read_segments
 from training.fit import sklearn_pipeline
 
-N_TEXTS = 1000
 ROUNDS = 5
 BATCH = 256
-
-
-def texts_of_the_wires_length(topics: Sequence[str]) -> list[str]:
-    """Texts of 2 to 6 KB, made by joining segments of the corpus."""
-    texts: list[str] = []
-    pending = ""
-    for each in read_segments([CORPUS_DIR], topics):
-        pending += each.full_text + "\n"
-        if len(pending) >= 2000:
-            texts.append(pending[:6000])
-            pending = ""
-    return texts[:N_TEXTS]
 
 
 def median_us(work: Callable[[], object], n: int) -> float:
@@ -44,7 +31,7 @@ def median_us(work: Callable[[], object], n: int) -> float:
 def main() -> None:
     """Measure and print."""
     release = Registry().load_current()
-    texts = texts_of_the_wires_length([topic.id for topic in release.topics])
+    texts = texts_of_the_wires_length()
     pipeline = sklearn_pipeline(release.scorer.weights)
     alone = texts[:200]
     page = "\n".join(texts[:4])[:8192]

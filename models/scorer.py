@@ -62,7 +62,7 @@ class Scorer:
         place = np.empty(n_words, np.int32)
         place[order] = np.arange(n_words, dtype=np.int32)
         every = np.concatenate([order, np.arange(n_words, len(weights.idf))])
-        self._arguments = (
+        self._kernel = kernels.of("Scorer")(
             [weights.words[index] for index in order],
             np.ascontiguousarray(place[weights.pairs], np.int32),
             np.ascontiguousarray(weights.kinds[order], np.int32),
@@ -71,7 +71,6 @@ class Scorer:
             np.ascontiguousarray(weights.bias, np.float64),
             sorted(ENGLISH_WORDS),
         )
-        self._kernel = kernels.of("Scorer")(*self._arguments)
         self._explaining: scoring.Scorer | None = None
 
     def score(self, text: str) -> Scored:
@@ -91,5 +90,8 @@ class Scorer:
         its c occurrences.
         """
         if self._explaining is None:
-            self._explaining = scoring.Scorer(*self._arguments)
+            known = self.weights
+            self._explaining = scoring.Scorer(
+                known.words, known.pairs, known.kinds, known.idf, known.coef, known.bias, sorted(ENGLISH_WORDS)
+            )
         return [Contribution(*part) for part in self._explaining.contributions(text, topic)]

@@ -1,5 +1,6 @@
 """gunicorn, set up for this application."""
 
+import gc
 import logging
 import resource
 import signal
@@ -17,6 +18,7 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 
 from models.errors import InputError
+from models.pipeline import Document, Form, Options, classify
 from service.access import refuse_open_address
 from service.metrics import worker_hooks
 from service.reload import reloader
@@ -99,7 +101,22 @@ def run(app: Flask, settings: Settings) -> None:
         "proc_name": "wiretag",
         **worker_hooks(),
     }
+    _warm(app)
     _Server(app, options).run()
+
+
+def _warm(app: Flask) -> None:
+    """Build what is built at its first use, and keep the collector off it: workers then share its memory."""
+    release = app.extensions["wiretag_model"].release
+    if release is not None:
+        options = Options(explain=True, topics=frozenset(topic.id for topic in release.topics))
+        for form in Form:
+            classify(release, Document(_SAMPLE, form), options)
+    gc.collect()
+    gc.freeze()
+
+
+_SAMPLE = "The council met on Monday and said nothing.\n" * 3
 
 
 def configure_logs() -> None:

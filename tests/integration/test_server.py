@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks import footprint
+
 WIRETAG = [sys.executable, "-c", "from models.cli import main; main()"]
 READY_CPU_SECONDS = 1.5
 WORKER_MEGABYTES = 90
@@ -88,6 +90,31 @@ def test_a_worker_is_ready_quickly_and_small(server: tuple[str, subprocess.Popen
     worker = _family(process.pid)[1]
     resident = int(Path(f"/proc/{worker}/status").read_text().split("VmRSS:")[1].split()[0]) / 1024
     assert resident <= WORKER_MEGABYTES
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_four_workers_share_what_they_know() -> None:
+    """Model, pages' reader and evidence lie in memory once: four workers that have met all kinds of calls hold 120 MB together."""
+    _, workers = footprint.memory(4, footprint.calls(), requests=10)
+    assert len(workers) == 4
+    assert sum(workers) <= footprint.BARS["four_workers_mb"]
+    assert max(workers) <= footprint.BARS["worker_mb"]
+
+
+def test_another_wsgi_server_can_serve_it(tmp_path: Path) -> None:
+    """`service.wsgi:create` is all that granian or uWSGI need: settings from the environment, logs as JSON lines."""
+    port, log = _free_port(), tmp_path / "log"
+    command = [sys.executable, "-m", "gunicorn", "service.wsgi:create()", "--bind", f"127.0.0.1:{port}", "--no-control-socket"]
+    environment = {**os.environ, "WIRETAG_MAX_CHARACTERS": "100"}
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.DEVNULL, env=environment)
+        try:
+            _wait_ready(f"http://127.0.0.1:{port}", process)
+            assert _call(f"http://127.0.0.1:{port}/classify", {"text": "sanctions " * 20})[0] == 422
+        finally:
+            process.terminate()
+            process.wait(20)
+    assert json.loads(log.read_text().splitlines()[-1])["route"] == "/classify"
 
 
 def test_sigterm_stops_cleanly(server: tuple[str, subprocess.Popen[bytes], Path]) -> None:
