@@ -3,6 +3,7 @@
 from flask import Flask
 
 from service.app import create_app
+from service.reload import reloader
 from service.server import configure_logs
 
 
@@ -12,4 +13,6 @@ def create() -> Flask:
     Raises `InputError` for a setting that cannot be used. Without a sound model it answers 503 and says why in its log.
     """
     configure_logs()
-    return create_app()
+    app = create_app()
+    reloader(app).start()
+    return app
