@@ -14,6 +14,7 @@ from models.arrays import array_file, read_array
 from models.cutting import segmenter_files
 from models.errors import ReleaseError
 from models.pipeline import Document, Form, Options, classify
+from models.reference import EDGES, SCORE_EDGES
 from models.release import DATA_FILES, load_release, selftest_file, weights_files, write_release
 from models.scorer import Scorer, Weights
 from models.segmenter import Segmenter
@@ -43,12 +44,22 @@ def small_release(root: Path) -> Path:
     marks = boilerplate.Boilerplate(
         {"toll": 0.5, "^met": -0.5}, tuple(np.linspace(-1, 1, len(boilerplate.CUES)).tolist()), -2.0
     )
+    shares = [0, 1, *[0] * (len(SCORE_EDGES) - 1)]
     names = ("label", "description", "definition")
     manifest = {
         "version": "small-1",
         "topics": [{"id": id_, **dict.fromkeys(names, id_.title())} for id_ in ("bees", "tolls")],
         "cuts": {id_: {"threshold": 0.75, "review": 0.1} for id_ in ("bees", "tolls")},
         "calibration": {"prior": 0.08},
+        "reference": {
+            "texts": 9,
+            "pages": 1,
+            "tokens": {"up_to": EDGES["tokens"], "shares": [1, *[0] * len(EDGES["tokens"])]},
+            "scores": {
+                "up_to": SCORE_EDGES,
+                "topics": {id_: {"having": shares, "lacking": shares} for id_ in ("bees", "tolls")},
+            },
+        },
     }
     scorer = Scorer(weights)
     files = weights_files(weights) | segmenter_files(Segmenter(vocabulary, strangers, openings, marks))
@@ -70,6 +81,8 @@ def is_refused_or_works(folder: Path, name: str, content: bytes, *, seal: bool =
             result = classify(release, Document(PAGE, form), Options(explain=True))
             json.dumps(result, ensure_ascii=False).encode()  # as an answer would be sent
         json.dumps(release.manifest, ensure_ascii=False).encode()
+        if release.reference is not None:
+            assert all(np.isfinite(expected.shares()).all() for expected in release.reference.scores.values())
     except ReleaseError as error:
         assert str(folder) in str(error)  # noqa: PT017 - that it is raised is allowed, not required
     finally:
