@@ -73,7 +73,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def serve_command(port: int, workers: int = 2) -> list[str]:
+def serve_command(port: int | str, workers: int = 2) -> list[str]:
     """`wiretag serve` as it is shipped."""
     return [*WIRETAG, "serve", "--bind", f"127.0.0.1:{port}", "--workers", str(workers)]
 

@@ -63,9 +63,9 @@ class System:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-def _calls(path: str, texts: Sequence[str], body: Callable[[Sequence[str]], object], batch: int = BATCH) -> tuple[Call, Call]:
-    one, several = (json.dumps(body(part)).encode() for part in (texts[:1], texts[:batch]))
-    return Call(path, one), Call(path, several, batch)
+def _calls(path: str, texts: Sequence[str], body: Callable[[Sequence[str]], object]) -> tuple[Call, Call]:
+    one, several = (json.dumps(body(part)).encode() for part in (texts[:1], texts[:BATCH]))
+    return Call(path, one), Call(path, several, BATCH)
 
 
 def _texts(texts: Sequence[str]) -> object:
@@ -79,14 +79,13 @@ def _flask(python: Path | str, app: str, model: str, texts: Sequence[str]) -> Sy
 
 
 def _wiretag_calls(texts: Sequence[str]) -> tuple[Call, Call]:
-    one, several = _calls("/classify", texts, lambda part: {"documents": [{"text": text} for text in part]})
-    return Call("/classify", json.dumps({"text": texts[0]}).encode()), Call(one.path, several.body, BATCH)
+    _, several = _calls("/classify", texts, lambda part: {"documents": [{"text": text} for text in part]})
+    return Call("/classify", json.dumps({"text": texts[0]}).encode()), several
 
 
 def wiretag_gunicorn(work: Work) -> System:
     """As `wiretag serve` has it."""
-    command = [part.replace("65535", "{port}") for part in serve_command(65535, WORKERS)]
-    return System(command, *_wiretag_calls(work.texts))
+    return System(serve_command("{port}", WORKERS), *_wiretag_calls(work.texts))
 
 
 def wiretag_granian(work: Work) -> System:
