@@ -278,3 +278,37 @@ def test_without_its_master_a_worker_frees_the_address(tmp_path: Path) -> None:
         time.sleep(2)  # a worker looks every second
         with pytest.raises(ConnectionRefusedError):
             server.connect()
+
+
+def _n_sockets(pid: int) -> int:
+    return sum(os.readlink(each).startswith("socket:") for each in Path(f"/proc/{pid}/fd").iterdir())
+
+
+def test_connections_are_shared_out(server: Running) -> None:
+    """Kept connections, as a proxy has them, keep all workers busy and not just the one that woke first."""
+
+    def are_shared() -> bool:
+        before = [_n_sockets(pid) for pid in server.workers()]
+        with ExitStack() as stack:
+            for _ in range(40):
+                stack.enter_context(server.connect()).sendall(b"G")
+            wait_until(lambda: sum(map(_n_sockets, server.workers())) == sum(before) + 40)
+            held = [_n_sockets(pid) - n for pid, n in zip(server.workers(), before, strict=True)]
+        wait_until(lambda: [_n_sockets(pid) for pid in server.workers()] == before)
+        return len(held) == 2 and min(held) >= 15
+
+    wait_until(are_shared)  # once both have started
+    assert are_shared()
+
+
+def test_a_worker_that_hangs_does_not_hold_up_the_other(server: Running) -> None:
+    """While one worker stands still, the other answers all."""
+    wait_until(lambda: len(server.workers()) == 2)
+    hung = server.workers()[0]
+    os.kill(hung, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        assert sum(_versions(server).values()) == 30
+        assert time.monotonic() - began < 5
+    finally:
+        os.kill(hung, signal.SIGCONT)
