@@ -1,4 +1,4 @@
-"""The connection beneath a request, where gunicorn shows it: what has arrived so far, and whether the client takes more.
+"""The connection beneath a request, where our worker shows it: what has arrived so far, and whether the client takes more.
 
 WSGI alone tells neither: `wsgi.input.read(n)` waits for n bytes, and what is yielded is written however long that takes.
 """
@@ -11,6 +11,8 @@ from typing import Any
 
 from gunicorn.http.body import ChunkedReader, LengthReader
 from gunicorn.http.errors import ParseException
+
+from service.connection import RequestBody
 
 PIECE = 4096  # bytes; a TCP socket that takes any takes as many
 _MOST = 1 << 20  # bytes read at a time
@@ -35,9 +37,12 @@ class Connection:
     @staticmethod
     def is_beneath(environ: Mapping[str, Any]) -> bool:
         """Whether the server shows the connection of this request."""
-        reader = getattr(environ["wsgi.input"], "reader", None)
-        socket = environ.get("gunicorn.socket")
-        return isinstance(reader, LengthReader | ChunkedReader) and socket is not None and not isinstance(socket, ssl.SSLSocket)
+        body, socket = environ["wsgi.input"], environ.get("gunicorn.socket")
+        return (
+            isinstance(body, RequestBody)
+            and isinstance(body.reader, LengthReader | ChunkedReader)
+            and not isinstance(socket, ssl.SSLSocket)
+        )
 
     def arrived(self) -> bytes:
         """What has arrived of the body, after waiting for its next byte; b"" at its end.

@@ -1,16 +1,20 @@
 """What a stream is made of: lines out of what arrives, and a backlog of results."""
 
 import os
+import socket
 import tempfile
 from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
+from gunicorn.http.body import Body, LengthReader
+from gunicorn.http.unreader import IterUnreader
 from hypothesis import given
 from hypothesis import strategies as st
 
 from service import backlog
 from service.backlog import Backlog
+from service.stream_connection import Connection
 from service.streaming import Lines
 
 
@@ -87,3 +91,10 @@ def test_a_backlog_says_when_it_is_full(disk: str, monkeypatch: pytest.MonkeyPat
         while len(held) > 16:
             held.take(10)
         assert not held.is_full
+
+
+def test_a_server_that_is_not_ours_is_left_its_connection() -> None:
+    """Under gunicorn's own workers a stream is written as WSGI writes, with nothing read behind the server's back."""
+    with socket.socket() as client:
+        body = Body(LengthReader(IterUnreader([b"{}"]), 2))
+        assert not Connection.is_beneath({"wsgi.input": body, "gunicorn.socket": client})
