@@ -12,7 +12,8 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-from benchmarks.serving import ROUNDS, texts_of_the_wires_length
+from benchmarks.serving import ROUNDS
+from benchmarks.texts import texts_of_the_wires_length
 from models.pipeline import Document, classify
 from models.registry import Registry
 from service.counts import Counts
@@ -35,7 +36,7 @@ def median_us(work: Callable[[], object], n: int) -> float:
 def main() -> None:
     """Measure and print."""
     release = Registry().load_current()
-    texts = texts_of_the_wires_length([topic.id for topic in release.topics])[:N_TEXTS]
+    texts = texts_of_the_wires_length()[:N_TEXTS]
     results = [classify(release, Document(text)) for text in texts]
     counted = Metrics(Counts(2))
     app: Any = SimpleNamespace(wsgi_app=lambda *_: [b""])

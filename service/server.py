@@ -3,10 +3,12 @@
 import ctypes
 import gc
 import logging
+import os
 import resource
 import signal
 import socket
 import sys
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -88,6 +90,7 @@ def run(app: Flask, settings: Settings) -> None:
     _check_address(settings.bind)
     refuse_open_address(settings)
     configure_logs()
+    _share_heaps()
 
     def when_ready(_: Any) -> None:
         click.echo(f"Wiretag listens on http://{settings.bind}", err=True)
@@ -115,16 +118,8 @@ def run(app: Flask, settings: Settings) -> None:
         "proc_name": "wiretag",
         **worker_hooks(),
     }
-    _few_arenas()
     _warm(app)
     _Server(app, options).run()
-
-
-def _few_arenas() -> None:
-    """Have all threads share one heap of glibc: each would else keep one of its own, and a worker has many threads."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(-8, 1)  # M_ARENA_MAX of malloc.h
 
 
 def _warm(app: Flask) -> None:
@@ -139,6 +134,16 @@ def _warm(app: Flask) -> None:
 
 
 _SAMPLE = "The council met on Monday and said nothing.\n" * 3
+
+
+def _share_heaps() -> None:
+    """Let threads share the C library's heaps. With one each, what a reload or a large request frees is lost to the others."""
+    if "MALLOC_ARENA_MAX" not in os.environ:
+        with suppress(AttributeError, OSError):  # glibc's alone; others have no such heaps
+            ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
+
+
+_M_ARENA_MAX = -8  # glibc's malloc.h
 
 
 def configure_logs() -> None:

@@ -143,12 +143,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Close our side and read what the client still sends, so that its kernel does not throw our answer away."""
         try:
             conn.sock.shutdown(socket.SHUT_WR)
-            conn.timeout = time.monotonic() + LINGER
-            self._lingering.append(conn)
             self.poller.register(conn.sock, EVENT_READ, partial(self._on_lingering, conn))
-            self._on_lingering(conn)
         except OSError:
             self._drop(conn)
+            return
+        conn.timeout = time.monotonic() + LINGER
+        self._lingering.append(conn)
+        self._on_lingering(conn)
 
     def _on_lingering(self, conn: Connection, _sock: Any = None) -> None:
         try:

@@ -4,19 +4,18 @@ import http.client
 import json
 import os
 import signal
-import subprocess
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from models.registry import Registry
-from tests.running import WIRETAG, Running, free_port, running, wait_until
+from tests.running import Running, running, wait_until
 from tests.two_releases import write_registry
 
 TEXT = {"text": "The council said that the bank had asked about sanctions."}
@@ -163,21 +162,6 @@ def test_sighup_looks_again_and_restarts_nothing(server: Running, registry: Regi
         assert server.workers() == workers
 
 
-def test_a_worker_that_replaces_a_killed_one_is_up_to_date(server: Running, registry: Registry) -> None:
-    """The master still holds the model it started with; no worker ever answers with it."""
-    second = registry.versions()[1]
-    registry.activate(second)
-    wait_until(lambda: set(_versions(server)) == {second}, FOLLOWS)
-    for pid in server.workers():
-        os.kill(pid, signal.SIGKILL)
-    seen: Counter[str] = Counter()
-    deadline = time.monotonic() + 4
-    while time.monotonic() < deadline:
-        with suppress(OSError, http.client.HTTPException):
-            seen += _versions(server, 1)
-    assert set(seen) == {second}
-
-
 def test_a_service_started_without_a_model_waits_for_one(tmp_path: Path) -> None:
     """Alive, not ready, and ready as soon as a model is activated."""
     root = tmp_path / "models"
@@ -224,22 +208,6 @@ def test_a_stop_finishes_what_is_in_flight_and_refuses_the_rest(server: Running)
         assert "Traceback" not in server.log.read_text()
 
 
-@pytest.mark.parametrize("after", [0.05, 0.1, 0.15])
-def test_a_stop_while_workers_are_being_made(tmp_path: Path, after: float) -> None:
-    """SIGTERM is never lost in a worker that has just been forked."""
-    with (tmp_path / "log").open("wb") as log:
-        command = [*WIRETAG, "serve", "--bind", f"127.0.0.1:{free_port()}", "--workers", "4"]
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-        try:
-            wait_until(lambda: "listens" in (tmp_path / "log").read_text())
-            time.sleep(after)
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(15) == 0
-        finally:
-            process.kill()
-            process.wait(10)
-
-
 def test_a_kept_connection_is_told_that_the_server_stops(server: Running) -> None:
     """A request on an idle connection that crosses the stop is answered, with `Connection: close`."""
     with server.client() as client:
@@ -267,48 +235,3 @@ def test_what_the_kernel_accepted_before_a_stop_is_answered(server: Running) -> 
             os.kill(pid, signal.SIGCONT)
         assert [client.getresponse().status for client in waiting] == [200] * 10
         assert server.process.wait(10) == 0
-
-
-def test_without_its_master_a_worker_frees_the_address(tmp_path: Path) -> None:
-    """After kill -9 of the master, a supervisor can start the service again at once."""
-    with running(tmp_path / "log") as server, server.client() as client:
-        client.request("GET", "/healthz")
-        assert client.getresponse().read()
-        server.process.kill()
-        time.sleep(2)  # a worker looks every second
-        with pytest.raises(ConnectionRefusedError):
-            server.connect()
-
-
-def _n_sockets(pid: int) -> int:
-    return sum(os.readlink(each).startswith("socket:") for each in Path(f"/proc/{pid}/fd").iterdir())
-
-
-def test_connections_are_shared_out(server: Running) -> None:
-    """Kept connections, as a proxy has them, keep all workers busy and not just the one that woke first."""
-
-    def are_shared() -> bool:
-        before = [_n_sockets(pid) for pid in server.workers()]
-        with ExitStack() as stack:
-            for _ in range(40):
-                stack.enter_context(server.connect()).sendall(b"G")
-            wait_until(lambda: sum(map(_n_sockets, server.workers())) == sum(before) + 40)
-            held = [_n_sockets(pid) - n for pid, n in zip(server.workers(), before, strict=True)]
-        wait_until(lambda: [_n_sockets(pid) for pid in server.workers()] == before)
-        return len(held) == 2 and min(held) >= 15
-
-    wait_until(are_shared)  # once both have started
-    assert are_shared()
-
-
-def test_a_worker_that_hangs_does_not_hold_up_the_other(server: Running) -> None:
-    """While one worker stands still, the other answers all."""
-    wait_until(lambda: len(server.workers()) == 2)
-    hung = server.workers()[0]
-    os.kill(hung, signal.SIGSTOP)
-    try:
-        began = time.monotonic()
-        assert sum(_versions(server).values()) == 30
-        assert time.monotonic() - began < 5
-    finally:
-        os.kill(hung, signal.SIGCONT)

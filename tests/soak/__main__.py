@@ -28,6 +28,7 @@ from tests.two_releases import write_registry
 CLIENTS = 64  # kept connections: more than two workers take at once
 ILL = 0.05  # share of requests that are malformed, oversized, slow or aborted
 KILL_EVERY, ACTIVATE_EVERY = 10.0, 5.0  # seconds
+FEWEST = 20  # samples of memory in a quarter that is judged
 LONG = 300  # seconds from which tail latencies are judged: a few, on a machine with other work, say little
 STEADY = 0.7  # of what the service can do
 MOST_GROWTH, MOST_SPREAD = 1.05, 5.0  # memory of the last quarter by that of the second; p99 by p50
@@ -115,9 +116,9 @@ class Soak:
         self.judge("every well-formed request was answered 200, wholly by one version, or 503", not record.faults)
 
     def judge_memory(self, samples: list[float]) -> None:
-        """The promise about memory, where there are samples enough to speak of quarters."""
+        """The promise about memory, where quarters are long enough: a worker grows until it has met everything once."""
         quarter = len(samples) // 4
-        if quarter < 5:
+        if quarter < FEWEST:
             print(f"  memory: {samples[-1] if samples else 0:.0f} MB at the end, too short to judge its course")
             return
         second, last = median(samples[quarter : 2 * quarter]), median(samples[-quarter:])
