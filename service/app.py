@@ -33,7 +33,7 @@ from service import (
     traces,
 )
 from service.metrics import metrics
-from service.schema import check_query
+from service.schema import check_query, make_types_ready
 from service.settings import Settings
 
 log = structlog.get_logger()
@@ -77,6 +77,7 @@ def create_app(settings: Settings | None = None, release: Release | None = None)
     traces.init_app(app, settings)
     access.init_app(app, settings)
     rates.init_app(app, settings)
+    make_types_ready()
     return app
 
 
