@@ -21,4 +21,4 @@ for struct in structs(msgspec.Struct):
 
 def test_every_type_is_ready_before_the_first_request() -> None:
     """msgspec works a type out at its first use; two threads that do so together would crash a worker."""
-    assert subprocess.run([sys.executable, "-c", _UNREADY], timeout=60).returncode == 0
+    assert subprocess.run([sys.executable, "-c", _UNREADY], check=False, timeout=60).returncode == 0
