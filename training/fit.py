@@ -72,17 +72,20 @@ def fit(segments: Sequence[Segment], topics: Sequence[Topic], recipe: Recipe, ad
     folds += added_folds(added, segments, folds, recipe.decisions.folds)
     segments = [*segments, *added]
     for id_ in ids:
-        n_groups = len({segment.group for segment in segments if id_ in segment.topics})
-        if n_groups < MIN_POSITIVES:
-            raise CorpusError(f"topic {id_!r}: {n_groups} labelled stories; at least {MIN_POSITIVES} are needed")
+        demand_stories(id_, len({segment.group for segment in segments if id_ in segment.topics}))
     held_out = [[s for s, fold in zip(segments, folds, strict=True) if fold == k] for k in range(recipe.decisions.folds)]
     kept_in = [[s for s, fold in zip(segments, folds, strict=True) if fold != k] for k in range(recipe.decisions.folds)]
     runs = Parallel(n_jobs=-1)(
         [delayed(fit_linear)(segments, ids, recipe)]
         + [delayed(_fit_and_score)(kept, held, ids, recipe) for kept, held in zip(kept_in, held_out, strict=True)]
     )
-    final: Linear = runs[0]
-    margins = np.vstack(runs[1:])
+    return conclude(runs[0], held_out, np.vstack(runs[1:]), ids, recipe)
+
+
+def conclude(
+    final: Linear, held_out: Sequence[Sequence[Segment]], margins: Floats, ids: Sequence[str], recipe: Recipe
+) -> Fitted:
+    """Calibrate, cut and measure: `margins` (segments, topics) are those of the held-out folds, one after the other."""
     tested = [segment for part in held_out for segment in part]
     truth = _truth(tested, ids)
     sigmoids = [fit_sigmoid(margins[:, t], truth[:, t], recipe.decisions.prior) for t in range(len(ids))]
@@ -107,6 +110,12 @@ def assign_folds(segments: Sequence[Segment], n_folds: int) -> list[int]:
     random.Random(SEED).shuffle(groups)
     fold_of = {group: number % n_folds for number, group in enumerate(groups)}
     return [fold_of[segment.group] for segment in segments]
+
+
+def demand_stories(topic: str, n_groups: int) -> None:
+    """Raise `CorpusError` when a topic has too few stories to be learnt."""
+    if n_groups < MIN_POSITIVES:
+        raise CorpusError(f"topic {topic!r}: {n_groups} labelled stories; at least {MIN_POSITIVES} are needed")
 
 
 def added_folds(added: Sequence[Segment], segments: Sequence[Segment], folds: Sequence[int], n_folds: int) -> list[int]:
