@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from models.errors import CorpusError
 from training.corpus import Balance, Segment, Summary, no_segments, rows, segment_of
-from training.encoding import HASHES, Contract, Encoded, encode, name_hash
+from training.encoding import HASHES, Contract, Encoded, distinct, encode, name_hash
 from training.features import load_kinds
 from training.recipe import Recipe
 from training.spool import Slot, Spool
@@ -154,7 +154,7 @@ class _Reading:
     def repeated_ids(self) -> Hashes:
         """Hashes that more than one segment's id has."""
         ids = np.sort(np.concatenate([np.empty(0, np.uint64), *self._ids]))
-        return np.unique(ids[1:][ids[1:] == ids[:-1]])
+        return distinct(ids[1:][ids[1:] == ids[:-1]])
 
     def result(self, topics: Sequence[str]) -> Shards:
         """The corpus, all batches taken."""
@@ -166,7 +166,7 @@ class _Reading:
             topics=counts,
             several=int((n_topics > 1).sum()),
             none=int((n_topics == 0).sum()),
-            groups=len(np.unique(groups)),
+            groups=len(distinct(groups)),
             words=self._n_words,
         )
         folds = _folds(np.array([group for group, _ in self._held_out], np.uint64), len(truth), self._n_folds)

@@ -22,6 +22,7 @@ from tqdm import tqdm
 from models.scorer import Scorer, Weights
 from models.topics import Topic
 from training.corpus import Segment, Summary
+from training.encoding import distinct
 from training.features import Vocabulary
 from training.fit import SEED, Fitted, Linear, conclude, demand_stories
 from training.frequencies import streamed_vocabulary
@@ -65,7 +66,7 @@ def fit_streamed(paths: Sequence[Path], topics: Sequence[Topic], recipe: Recipe)
         with Spool() as read:
             shards = read_shards(paths, ids, recipe, read)
             for number, id_ in enumerate(ids):
-                demand_stories(id_, len(np.unique(shards.groups[shards.truth[:, number]])))
+                demand_stories(id_, len(distinct(shards.groups[shards.truth[:, number]])))
             vocabulary, numbers = streamed_vocabulary(shards, read, recipe)
             rows = make_rows(shards, vocabulary, numbers, spool=read, out=weighed, n_folds=n_folds)
         held_out, learnt = shards.held_out, shards.summary
