@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -30,7 +30,7 @@ KEPT = 3  # exit status of a retraining after which the old model serves on
 )
 @click.option("--topics", "topics_path", type=_FILE, help="Topics file. Default: the shipped topics.")
 @click.option("--recipe", "recipe_path", type=_FILE, help="Recipe file. Default: the shipped recipe.")
-@click.option("--registry", type=_FILE, help="Folder to release into. Default: the program's own models/.")
+@click.option("--registry", type=_FILE, envvar="WIRETAG_MODEL", help="Registry to release into. Default: the program's own.")
 @click.option(
     "--measure",
     multiple=True,
@@ -58,6 +58,7 @@ def train(  # noqa: PLR0917 - click passes one argument an option, by name
     from models.registry import DEFAULT_ROOT, Registry
     from models.topics import DEFAULT_PATH, load_topics
     from training.corpus import CORPUS_DIR, files, read_segments
+    from training.lock import only_run
     from training.recipe import DEFAULT_PATH as DEFAULT_RECIPE
     from training.recipe import load_recipe
     from training.release import make_release, read_yardstick
@@ -75,15 +76,17 @@ def train(  # noqa: PLR0917 - click passes one argument an option, by name
             raise click.BadParameter(f"{pair!r}: write NAME=FILE", param_hint="--measure")
         measured_on[name] = read_yardstick(Path(file), ids)
     target = Registry(registry or DEFAULT_ROOT)
-    if streamed if streamed is not None else n_bytes > STREAMED_FROM:
-        click.echo(f"fitting {len(ids)} topics on {n_bytes / 1e6:,.0f} MB of segments, streamed", err=True)
-        folder = make_streamed_release(paths, topics, recipe, target.releases, measured_on=measured_on, with_pipeline=pipeline)
-    else:
-        segments = read_segments(paths, ids)
-        click.echo(f"fitting {len(ids)} topics on {len(segments):,} segments", err=True)
-        folder = make_release(segments, topics, recipe, target.releases, measured_on=measured_on, with_pipeline=pipeline)
-    if activate:
-        target.activate(folder.name)
+    written: dict[str, Any] = {"measured_on": measured_on, "with_pipeline": pipeline}
+    with only_run(target.root):
+        if streamed if streamed is not None else n_bytes > STREAMED_FROM:
+            click.echo(f"fitting {len(ids)} topics on {n_bytes / 1e6:,.0f} MB of segments, streamed", err=True)
+            folder = make_streamed_release(paths, topics, recipe, target.releases, **written)
+        else:
+            segments = read_segments(paths, ids)
+            click.echo(f"fitting {len(ids)} topics on {len(segments):,} segments", err=True)
+            folder = make_release(segments, topics, recipe, target.releases, **written)
+        if activate:
+            target.activate(folder.name)
     click.echo(folder.name)
 
 

@@ -116,7 +116,7 @@ def test_one_run_at_a_time(retrain: Retrain, registry: Registry) -> None:
         fcntl.flock(held, fcntl.LOCK_EX)
         done = retrain()
     assert done.exit_code == 1
-    assert "another retraining runs (process 1 on desk since 2026-11-22" in done.output
+    assert "another training runs (process 1 on desk since 2026-11-22" in done.output
 
 
 @pytest.mark.parametrize("delay", [0.6, 1.4, 2.2])
