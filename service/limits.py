@@ -97,7 +97,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 def _refuse_compressed() -> None:
     """A few compressed bytes may stand for gigabytes, and nobody compresses a news text on its way to a classifier."""
-    coding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    coding = request.environ.get("HTTP_CONTENT_ENCODING", "identity").strip().lower()
     if coding not in ("", "identity"):
         raise Problem(
             415,
