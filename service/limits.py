@@ -45,6 +45,10 @@ class Turns:
         self._waiting: deque[threading.Event] = deque()  # longest first; set when a turn is handed over
         self._lock = threading.Lock()
 
+    def is_free(self) -> bool:
+        """Whether a turn could be had without waiting."""
+        return self._free > 0
+
     def refuse_if_full(self) -> None:
         """Raise a 503 problem when a request could not even wait. To be asked before a body is read."""
         if not self._free and len(self._waiting) >= self._max_waiting:
