@@ -27,7 +27,9 @@ FROM ${BASE}
 LABEL org.opencontainers.image.title="wiretag" \
       org.opencontainers.image.description="Cuts scraped news pages into segments and tags them with topics"
 COPY --from=build /opt/wiretag /opt/wiretag
-ENV PATH=/opt/wiretag/bin:$PATH PYTHONUNBUFFERED=1 WIRETAG_BIND=0.0.0.0:8000
+# In here 0.0.0.0 is the container's own network: who publishes the port decides who reaches it, and compose.yaml publishes it on
+# loopback. So it may start without keys; WIRETAG_KEYS asks for them all the same.
+ENV PATH=/opt/wiretag/bin:$PATH PYTHONUNBUFFERED=1 WIRETAG_BIND=0.0.0.0:8000 WIRETAG_OPEN=1
 USER 10001:10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM

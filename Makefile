@@ -6,7 +6,7 @@ MEASURE ?=            # make train MEASURE="open_set=news.jsonl": figures for th
 BIN     = $(VENV)/bin
 PIP     = $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: install serve train test lint bench bench-http bench-servers bench-peers bench-curves docs test-kernel test-containers wheel lock clean
+.PHONY: install serve train test lint audit bench bench-http bench-servers bench-peers bench-curves docs test-kernel test-alerts test-clients test-soak test-containers wheel lock clean
 
 install: $(VENV)/.serve ## set-up alone
 
@@ -45,19 +45,34 @@ lint: $(VENV)/.test ## format, lint, types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+audit: ## known vulnerabilities of what is locked; skipped with the reason where no advisories can be had
+	PYTHON=$(PYTHON) tests/audit/run.sh
+
 bench: $(VENV)/.test ## benchmarks that need nothing else; ARGS=--json for one JSON object a line
 	$(BIN)/python -m benchmarks.serving $(ARGS)
 	$(BIN)/python -m benchmarks.footprint $(ARGS)
 	$(BIN)/python -m benchmarks.cutting $(ARGS)
+	$(BIN)/python -m benchmarks.counting $(ARGS)
 
 test-kernel: $(VENV)/.test ## the kernel's tests under sanitizers; skipped with the reason where there is no gcc
 	PYTHON=$(abspath $(BIN)/python) tests/kernel/run.sh
 
+test-clients: $(VENV)/.test ## public clients of the Open Inference Protocol; skipped with the reason where they cannot be installed
+	WIRETAG=$(abspath $(BIN)/wiretag) CLIENTS=$(abspath $(VENV))-clients PYTHON=$(PYTHON) tests/clients/run.sh
+
 wheel: $(VENV)/.serve ## a wheel in dist/ with the kernel compiled, for machines without a compiler
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
+test-alerts: $(VENV)/.test ## alert rules, dashboard and metrics, checked by promtool; skipped with the reason where there is none
+	PYTHON=$(abspath $(BIN)/python) tests/alerts/run.sh
+
 test-containers: ## build the image and run it; root on a Debian machine, else skipped with the reason
 	tests/containers/run.sh
+
+SOAK_SECONDS ?= 600   # make test-soak SOAK_SECONDS=12 for a short form
+test-soak: $(VENV)/.test ## the service at its limit, its workers killed, its models switched; 10,000 corrections by eight writers
+	$(BIN)/python -m tests.soak --seconds $(strip $(SOAK_SECONDS))
+	WIRETAG_SOAK_CORRECTIONS=$$(( $(strip $(SOAK_SECONDS)) * 16 )) $(BIN)/python -m pytest -s tests/integration/test_corrections_server.py
 
 bench-http: $(VENV)/.test ## the service over HTTP against an echo and a naive service; needs wrk
 	$(BIN)/python -m benchmarks.http $(ARGS)
@@ -76,12 +91,13 @@ bench-curves: $(VENV)/.test ## the pictures of docs/: how scoring grows; needs w
 docs: $(VENV)/.test ## renew the parts of the README that come from the program
 	$(BIN)/python -m docs.refresh
 
-UV_COMPILE = uv pip compile -q --universal --python-version 3.11 --generate-hashes \
-             --no-header --no-annotate --fork-strategy fewest pyproject.toml --group build
+UV_LOCK    = uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --fork-strategy fewest
+UV_COMPILE = $(UV_LOCK) pyproject.toml --group build
 lock: ## renew the lock files; needs uv. The rooms' locks agree because each is bound by the tests' lock
 	$(UV_COMPILE) --extra bulk --extra postgres --extra redis --extra trace --extra train --extra dev -o tests/requirements.txt
 	$(UV_COMPILE) --extra train -c tests/requirements.txt -o training/requirements.txt
 	$(UV_COMPILE) -c tests/requirements.txt -o service/requirements.txt
+	$(UV_LOCK) tests/clients/requirements.in -o tests/clients/requirements.txt
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) $(VENV)-clients build dist *.egg-info

@@ -14,6 +14,10 @@ from models.cli import wiretag
 from models.registry import Registry
 from models.text import tokens
 from models.topics import load_topics
+from service.counts import Counts
+from service.exposition import Exposition
+from service.metrics import Metrics
+from service.problem_kinds import table
 from service.settings import Settings
 from training.card import figure_lines
 from training.corpus import CORPUS_DIR, balance, read_segments
@@ -72,8 +76,20 @@ def counts() -> str:
     return f"{held.segments:,} segments of {held.groups:,} stories, {held.words:,} words.\n\n" + "\n".join(rows)
 
 
+def metrics() -> str:
+    """The table of what GET /metrics exports."""
+    rows = ["| metric | type | labels | what it is |", "|---|---|---|---|"]
+    for family in Exposition(Metrics(Counts(1)), Registry().load_current()).collect():
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        labels = ", ".join(f"`{label}`" for label in family._labelnames)  # type: ignore[attr-defined] # of every family we make
+        rows.append(f"| `{name}` | {family.type} | {labels} | {family.documentation} |")
+    return "\n".join(rows)
+
+
 DOCUMENTS: dict[Path, dict[str, Callable[[], str]]] = {
     ROOT / "README.md": {"EXAMPLE": example, "SETTINGS": settings, "FIGURES": figures},
+    ROOT / "docs" / "errors.md": {"KINDS": table},
+    ROOT / "docs" / "metrics.md": {"METRICS": metrics},
     ROOT / "training" / "CORPUS.md": {"COUNTS": counts},
 }
 

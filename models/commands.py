@@ -87,3 +87,28 @@ def activate(ctx: click.Context, version: str) -> None:
 def rollback(ctx: click.Context) -> None:
     """Make the version that served before the current one serve again."""
     click.echo(f"{ctx.obj.rollback()} serves now")
+
+
+@models.command()
+@click.argument("before")
+@click.argument("after")
+@click.pass_context
+def diff(ctx: click.Context, before: str, after: str) -> None:
+    """Print what changed from version BEFORE to AFTER: figures, thresholds, the words whose weights moved most."""
+    from models.compare import differences
+    from models.release import load_release
+
+    old, new = (load_release(ctx.obj.folder(version)) for version in (before, after))
+    lines = list(differences(old, new))
+    click.echo("\n".join(lines) if lines else "no difference")
+
+
+@models.command()
+@click.option(
+    "--keep", type=click.IntRange(min=0), default=5, show_default=True, help="How many of the newest to keep besides."
+)
+@click.pass_context
+def prune(ctx: click.Context, keep: int) -> None:
+    """Remove old versions; the serving one and the one before it always stay."""
+    removed = ctx.obj.prune(keep)
+    click.echo("\n".join(f"{version} removed" for version in removed) or "nothing to remove")

@@ -23,11 +23,13 @@ _WORDS = re.compile(r"\w+").findall
 
 
 class Seen:
-    """The stories seen so far in a request or a run."""
+    """The stories seen so far in a request or a run; with `most`, only the latest so many, at some 4 KB each."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int | None = None) -> None:
         self._index = RMinHashLSH(LIKE, N_PERMUTATIONS, N_BANDS)
-        self._stories: list[tuple[Place, RMinHash]] = []
+        self._stories: dict[int, tuple[Place, RMinHash]] = {}  # numbered as they came
+        self._n_seen = 0
+        self._most = most
 
     def mark(self, result: Json, document: Document, name: str) -> None:
         """Set `duplicate_of` in a document's result where one of its stories repeats an earlier one.
@@ -51,9 +53,14 @@ class Seen:
         digest = RMinHash(N_PERMUTATIONS, SEED)
         digest.update(sorted(pairs))
         for number in sorted(self._index.query(digest)):
-            place, known = self._stories[number]
+            first, known = self._stories[number]
             if digest.jaccard(known) >= LIKE:
-                return place
-        self._index.insert(len(self._stories), digest)
-        self._stories.append((place, digest))
+                return first
+        self._index.insert(self._n_seen, digest)
+        self._stories[self._n_seen] = (place, digest)
+        self._n_seen += 1
+        if self._most is not None and len(self._stories) > self._most:
+            oldest = self._n_seen - len(self._stories)
+            self._index.remove(oldest)
+            del self._stories[oldest]
         return None

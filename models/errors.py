@@ -4,7 +4,8 @@ WiretagError              the work failed: exit status 1, HTTP 500
 ├── InputError            a document, file or option cannot be used: exit status 1, HTTP 422
 ├── CorpusError           labelled data break the contract
 ├── TopicsError           the topics file breaks the contract
-└── ReleaseError          a model folder is missing, foreign, damaged or newer than this code
+├── ReleaseError          a model folder is missing, foreign, damaged or newer than this code
+└── StoreError            the corrections store cannot be used just now: exit status 1, HTTP 503
 """
 
 
@@ -37,3 +38,14 @@ class TopicsError(WiretagError):
 
 class ReleaseError(WiretagError):
     """A model folder that is missing, foreign, damaged or newer than this code."""
+
+
+class StoreError(WiretagError):
+    """The corrections store cannot be used. The message names the database, never a password or what was to be stored.
+
+    `fault` says in a few words what is wrong, without naming the database: it may be shown to anybody.
+    """
+
+    def __init__(self, message: str, fault: str):
+        super().__init__(message)
+        self.fault = fault

@@ -49,7 +49,7 @@ _SPACE = re.compile(r"\s+")
 _NAME_WORDS = re.compile(r"[a-z]+|[A-Z][a-z]*")
 _BESIDE = re.compile(r"\s*[·|•]\s*")
 _BEFORE_TITLE = re.compile(
-    r"(?:[•·»›*–-] ?|\d{1,2}[:.]\d{2} |(?:read|see|watch|also|more|related|listen)[\w ]{0,20}: ?)+", re.IGNORECASE
+    r"(?:[•·»›*–-] ?|\d{1,2}[:.]\d{2} |(?:read|see|watch|also|more|related|listen)[\w ]{0,20}: ?)++", re.IGNORECASE
 )
 
 MIN_PARAGRAPH = 80  # characters of a block that votes for its container

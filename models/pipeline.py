@@ -39,11 +39,15 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How results are shown: with evidence, at most `limit` topics a text, these topics in any case."""
+    """How results are shown: with evidence, at most `limit` topics a text, these topics in any case.
+
+    With `scores` every text carries the scores of all topics besides, in the release's order.
+    """
 
     explain: bool = False
     limit: int | None = None
     topics: frozenset[str] = frozenset()
+    scores: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,40 @@ class _Part:
     text: str
 
 
-def classify(release: Release, document: Document, options: Options = Options()) -> Json:
+@dataclass(slots=True)
+class Reading:
+    """What was made of one text on the way to its result. `role` is that of its segment; None for a text sent as it stands.
+
+    `text` is what the model read; `decisions` has one a topic, whatever of them is shown.
+    """
+
+    role: Role | None
+    text: str
+    scored: Scored
+    decisions: tuple[Decision, ...]
+    reason: Reason | None
+
+
+class Result(dict[str, Any]):
+    """The contract's result for one document: the wire form itself, and beside it, on no wire, how it was come by."""
+
+    __slots__ = ("form", "readings", "release")
+
+    def __init__(self, wire: Json, form: Form, readings: Sequence[Reading], release: Release):
+        super().__init__(wire)
+        self.form = form
+        self.readings = readings
+        self.release = release
+
+    @property
+    def own(self) -> Reading | None:
+        """The reading that speaks for the document: its text's, or its main segment's if it has one."""
+        if self.form is Form.TEXT:
+            return self.readings[0]
+        return next((reading for reading in self.readings if reading.role is Role.MAIN), None)
+
+
+def classify(release: Release, document: Document, options: Options = Options()) -> Result:
     """The contract's result for one document.
 
     Raises `InputError` for a document or option that cannot be used.
@@ -66,12 +103,15 @@ def classify(release: Release, document: Document, options: Options = Options())
     if document.form is Form.TEXT:
         heads = [_Part("headline", 0, document.headline)] if document.headline and document.headline.strip() else []
         parts = [*heads * HEADLINE_WEIGHT, _Part("text", 0, document.content)]
-        return {**head, **_tag(release, parts, options), "segments": [], "warnings": []}
+        tags, reading = _tag(release, parts, options)
+        return Result({**head, **tags, "segments": [], "warnings": []}, Form.TEXT, (reading,), release)
     if document.form is Form.PAGE:
-        return {**head, **_classify_page(release, document.content, release.segmenter.segment(document.content), options)}
+        segments = release.segmenter.segment(document.content)
+        wire, readings = _classify_page(release, document.content, segments, options)
+        return Result({**head, **wire}, Form.PAGE, readings, release)
     page = read_stories(document.content)
-    segments = release.segmenter.segment_html(page)
-    return {**head, **_classify_page(release, page.text, segments, options), "page": page.text}
+    wire, readings = _classify_page(release, page.text, release.segmenter.segment_html(page), options)
+    return Result({**head, **wire, "page": page.text}, Form.HTML, readings, release)
 
 
 def check(document: Document) -> None:
@@ -93,12 +133,16 @@ def check_options(release: Release, options: Options) -> None:
         raise InputError("'limit' must be 1 or more", "/limit")
 
 
-def _classify_page(release: Release, page: str, segments: Sequence[Segment], options: Options) -> Json:
+def _classify_page(release: Release, page: str, segments: Sequence[Segment], options: Options) -> tuple[Json, list[Reading]]:
     """Topics of the main segment at the top, those of the others beside them, and every segment with its own."""
-    tagged = [(found, _tag(release, _parts(found, page), options)) for found in segments]
+    tagged, readings = [], []
+    for found in segments:
+        tags, reading = _tag(release, _parts(found, page), options, found.role)
+        tagged.append((found, tags))
+        readings.append(reading)
     main = next((tags for found, tags in tagged if found.role is Role.MAIN), None)
     warnings = [] if main is not None else ["no_main_segment"]
-    return {
+    wire = {
         **(main if main is not None else {"topics": [], "none": True, "reason": Reason.TOO_SHORT.value}),
         "related_topics": _union(
             [tags for found, tags in tagged if found.role is not Role.MAIN and found.duplicate_of is None]
@@ -106,6 +150,7 @@ def _classify_page(release: Release, page: str, segments: Sequence[Segment], opt
         "segments": [_segment_json(found, page, tags) for found, tags in tagged],
         "warnings": warnings,
     }
+    return wire, readings
 
 
 def _parts(found: Segment, page: str) -> list[_Part]:
@@ -139,8 +184,8 @@ def _union(tagged: Sequence[Json]) -> list[Json]:
 _EXPLANATION = frozenset({"evidence", "bias", "margin", "omitted"})
 
 
-def _tag(release: Release, parts: list[_Part], options: Options) -> Json:
-    """The topics of one text, `none` and `reason`."""
+def _tag(release: Release, parts: list[_Part], options: Options, role: Role | None = None) -> tuple[Json, Reading]:
+    """The topics of one text, `none` and `reason`, and how they were come by."""
     text = "\n".join(part.text for part in parts)
     scored = release.scorer.score(text)
     decisions, reason = decide(scored, release.cuts)
@@ -162,7 +207,10 @@ def _tag(release: Release, parts: list[_Part], options: Options) -> Json:
             "decision": decisions[index].value,
         }
         topics.append({**entry, **_explain(release, parts, text, scored, index)} if options.explain else entry)
-    return {"topics": topics, "none": reason is not None, "reason": reason.value if reason else None}
+    tags: Json = {"topics": topics, "none": reason is not None, "reason": reason.value if reason else None}
+    if options.scores:
+        tags["scores"] = scored.scores
+    return tags, Reading(role, text, scored, decisions, reason)
 
 
 def _explain(release: Release, parts: list[_Part], text: str, scored: Scored, index: int) -> Json:

@@ -1,6 +1,6 @@
 """A released model: a folder of plain files that is verified before anything in it is used.
 
-    manifest.json     format, version, topics, cuts, figures, and the SHA-256 of every file beside it
+    manifest.json     format, version, topics, cuts, figures, the reference of drift, and the SHA-256 of every file beside it
     words.txt         one word of the vocabulary a line
     pairs.npy         int32 (n_pairs, 2): the word pairs that are features
     kinds.npy         int32 (n_words,): the kind of every word, or -1
@@ -30,6 +30,7 @@ from models.cutting import FILES as SEGMENTER_FILES
 from models.cutting import read_segmenter
 from models.decisions import Cut
 from models.errors import ReleaseError, TopicsError
+from models.reference import Reference, parse_reference
 from models.scorer import Scorer, Weights
 from models.segmenter import Segmenter
 from models.topics import Topic, parse_topics
@@ -51,6 +52,7 @@ class Release:
     scorer: Scorer
     segmenter: Segmenter
     manifest: Mapping[str, Any]
+    reference: Reference | None = None  # what it expects to meet; releases before drift was measured have none
 
 
 def load_release(folder: Path) -> Release:
@@ -58,13 +60,15 @@ def load_release(folder: Path) -> Release:
 
     Raises `ReleaseError` naming the folder, what is wrong and what to do.
     """
-    manifest = _read_manifest(folder)
+    manifest = read_manifest(folder)
     files = _read_files(folder, manifest)
     try:
         topics = parse_topics(manifest["topics"], str(folder / "manifest.json"))
         cuts = tuple(Cut(float(manifest["cuts"][t.id]["threshold"]), float(manifest["cuts"][t.id]["review"])) for t in topics)
         weights = _weights(files, len(topics))
-        release = Release(str(manifest["version"]), topics, cuts, Scorer(weights), read_segmenter(files), manifest)
+        prior = float(manifest["calibration"]["prior"])
+        reference = parse_reference(manifest.get("reference"), [topic.id for topic in topics], prior)
+        release = Release(str(manifest["version"]), topics, cuts, Scorer(weights), read_segmenter(files), manifest, reference)
     except (KeyError, TypeError, ValueError, TopicsError) as error:
         raise ReleaseError(f"{folder}: not a usable model ({type(error).__name__}: {error}); restore the folder") from None
     _selftest(release, files["selftest.jsonl"], folder)
@@ -79,15 +83,17 @@ def with_prior(release: Release, shares: Mapping[str, float]) -> Release:
     that the release lacks and for a share outside (0, 1).
     """
     ids = [topic.id for topic in release.topics]
-    bias = release.scorer.weights.bias.copy()
+    bias, reference = release.scorer.weights.bias.copy(), release.reference
     calibrated_for = float(release.manifest["calibration"]["prior"])
     for topic, share in shares.items():
         if topic not in ids:
             raise ReleaseError(f"prior of {topic!r}: the model has no such topic; it has {', '.join(ids)}")
         if not 0 < share < 1:
             raise ReleaseError(f"prior of {topic!r}: {share} is no share; give a number between 0 and 1")
-        bias[ids.index(topic)] += log_odds(share) - log_odds(calibrated_for)
-    return replace(release, scorer=Scorer(replace(release.scorer.weights, bias=bias)))
+        shift = log_odds(share) - log_odds(calibrated_for)
+        bias[ids.index(topic)] += shift
+        reference = reference and reference.with_prior(topic, share, shift)
+    return replace(release, scorer=Scorer(replace(release.scorer.weights, bias=bias)), reference=reference)
 
 
 def log_odds(share: float) -> float:
@@ -109,7 +115,7 @@ def write_release(root: Path, manifest: dict[str, Any], files: Mapping[str, byte
     target = root / str(manifest["version"])
     manifest = {"format": FORMAT, **manifest, "files": {name: _digest(files[name]) for name in sorted(files)}}
     if target.exists():
-        there = _read_manifest(target).get("files", {})
+        there = read_manifest(target).get("files", {})
         if any(there.get(name) != manifest["files"][name] for name in DATA_FILES):
             raise ReleaseError(f"{target}: a different model already has this version; releases are never changed")
         verify_release(target)
@@ -152,7 +158,8 @@ def selftest_file(scorer: Scorer, texts: list[str]) -> bytes:
     return "".join(json.dumps(row) + "\n" for row in rows).encode()
 
 
-def _read_manifest(folder: Path) -> dict[str, Any]:
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """A folder's manifest, its other files unread. Raises `ReleaseError` where it is none of this program's format."""
     path = folder / "manifest.json"
     try:
         manifest = json.loads(path.read_bytes())

@@ -1,6 +1,7 @@
 """The scorer of a model: what it knows, and what it makes of a text. `models.scoring` defines the numbers."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,11 +28,10 @@ class Weights:
     bias: Floats
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
+class Scored(NamedTuple):
     """One text's margins and scores, one a topic. `n_known` of its `n_tokens` tokens stand in the vocabulary.
 
-    `n_english` of `n_seen` tokens all over the text are function words of English.
+    `n_english` of `n_seen` tokens all over the text are function words of English. A tuple, since one is made for every text.
     """
 
     margins: list[float]
@@ -56,6 +56,7 @@ class Scorer:
 
     def __init__(self, weights: Weights):
         self.weights = weights
+        self.known_words = frozenset(weights.words)
         # frequent words first: what most texts need lies together in memory
         n_words = len(weights.words)
         order = np.argsort(weights.idf[:n_words], kind="stable")
@@ -75,7 +76,7 @@ class Scorer:
 
     def score(self, text: str) -> Scored:
         """Margins and scores of one text."""
-        return Scored(*self._kernel.score(text))
+        return Scored._make(self._kernel.score(text))
 
     def score_many(self, texts: list[str]) -> Floats:
         """The scores of texts: (texts, topics)."""

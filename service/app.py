@@ -3,15 +3,46 @@
 import re
 import time
 import uuid
+from functools import partial
+from typing import Any
 
 import structlog
 from flask import Flask, Response, g, request
+from flask.globals import app_ctx
 
 from models.release import Release
-from service import classify, model, operations, problems
+from service import (
+    access,
+    classify,
+    console,
+    corrections,
+    documentation,
+    drift,
+    exposition,
+    inference,
+    limits,
+    model,
+    operations,
+    problems,
+    rates,
+    releases,
+    reload,
+    review,
+    store,
+    streaming,
+    traces,
+)
+from service.metrics import metrics
+from service.schema import check_query
 from service.settings import Settings
 
 log = structlog.get_logger()
+_HEADERS = (  # of every response; a view may set its own instead, with names written as here
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("Cache-Control", "no-store"),  # an answer may hold a document's text
+)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -20,13 +51,32 @@ def create_app(settings: Settings | None = None, release: Release | None = None)
     settings = settings or Settings.from_environment()
     app = Flask(__name__, static_folder=None)
     app.config["WIRETAG_SETTINGS"] = settings
-    app.config["MAX_CONTENT_LENGTH"] = settings.max_body
+    # one more, so that a body cut at the limit is told from a whole one
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body + 1
+    app.url_map.merge_slashes = False  # a doubled slash is another address, not a redirect
     problems.init_app(app)
     model.init_app(app, settings, release)
+    streaming.init_app(app, settings)
+    store.init_app(app, settings)
+    review.init_app(app, settings)
     app.register_blueprint(classify.blueprint)
     app.register_blueprint(operations.blueprint)
+    app.register_blueprint(corrections.blueprint)
+    app.register_blueprint(review.blueprint)
+    app.register_blueprint(documentation.blueprint)
+    app.register_blueprint(inference.blueprint)
+    app.register_blueprint(console.blueprint)
+    app.register_blueprint(exposition.blueprint)
+    app.register_blueprint(drift.blueprint)
+    app.register_blueprint(releases.blueprint)
+    metrics.init_app(app, settings.drift_hours)
+    reload.init_app(app, settings)
     app.before_request(_begin)
+    limits.init_app(app, settings)
     app.after_request(_finish)
+    traces.init_app(app, settings)
+    access.init_app(app, settings)
+    rates.init_app(app, settings)
     return app
 
 
@@ -34,21 +84,39 @@ def _begin() -> None:
     given = request.headers.get("X-Request-ID", "")
     g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
     g.started = time.perf_counter()
+    check_query(request)
 
 
 def _finish(response: Response) -> Response:
     response.headers["X-Request-ID"] = g.request_id
-    response.headers["X-Content-Type-Options"] = "nosniff"
+    present = {name for name, _ in response.headers}
+    for name, value in _HEADERS:
+        if name not in present:
+            response.headers.add(name, value)
     if version := g.get("model_version"):
         response.headers["X-Model-Version"] = version
+    route = request.url_rule.rule if request.url_rule else None
+    record = partial(_record, app_ctx.g, route, request.method, response.status_code, response.is_streamed)
+    if response.is_streamed:
+        response.call_on_close(record)  # only then is known how long it took
+    else:
+        record()
+    return response
+
+
+def _record(of: Any, route: str | None, method: str, status: int, is_streamed: bool) -> None:
+    """Log and count a request; `of` is what `g` was while it was answered."""
+    seconds = time.perf_counter() - of.started
+    # a stream lasts as long as its client likes: its time is apart from that of other requests
+    metrics.request(f"{route} (stream)" if is_streamed else route, method, status, seconds)
     log.info(
         "request",
-        id=g.request_id,
-        method=request.method,
-        route=request.url_rule.rule if request.url_rule else None,
-        status=response.status_code,
-        ms=round((time.perf_counter() - g.started) * 1000, 2),
-        documents=g.get("documents", 0),
-        model_version=version,
+        id=of.request_id,
+        method=method,
+        route=route,
+        status=status,
+        ms=round(seconds * 1000, 2),
+        documents=of.get("documents", 0),
+        model_version=of.get("model_version"),
+        key=of.get("key_name"),
     )
-    return response

@@ -8,29 +8,63 @@ from models.duplicates import Seen
 from models.errors import InputError
 from models.pipeline import Document, Options, check_options, classify
 from models.release import Release
+from service import review
+from service.answers import Result, Results
+from service.keys import Role, needs
+from service.limits import turns
+from service.metrics import metrics
 from service.model import serving
+from service.openapi import operation
 from service.problems import problem_of
-from service.schema import Call, Unusable, json_response, read_call
+from service.schema import STREAM_TYPE, Call, Query, RequestBody, Text, Unusable, json_response, read_call
+from service.streaming import stream
 
 blueprint = Blueprint("classify", __name__)
 
 
 @blueprint.post("/classify")
+@needs(Role.CLASSIFY)
+@operation(
+    "Classify one document or several",
+    answer=(Result, Results),
+    body=RequestBody,
+    body_types={"text/plain": Text, "text/html": Text, STREAM_TYPE: str},
+    answer_types={STREAM_TYPE: str},
+    query=Query,
+    example={"text": "The EU extended its sanctions on the bank.", "headline": "EU news", "explain": True},
+    problems=(408, 422, 503),
+)
 def post() -> Response:
-    """Classify one document or several."""
+    """Classify one document, several, or a stream of them.
+
+    A JSON body carries its options itself and goes without a query. A text or an HTML page may be the body as it is, with its
+    options in the query.
+    """
+    turns().refuse_if_full()
     release = serving()
-    call = read_call(request, current_app.config["WIRETAG_SETTINGS"])
+    settings = current_app.config["WIRETAG_SETTINGS"]
+    if request.mimetype == STREAM_TYPE:
+        return stream(release, settings)
+    call = read_call(request, settings)
     check_options(release, call.options)
     g.documents = len(call.documents)
-    if call.is_single:
-        document = call.documents[0]
-        assert isinstance(document, Document)  # read_call raises for a single document that is unusable
-        result = classify(release, document, call.options)
-        _mark_duplicates(call, [result])
-        return json_response(result)
-    results = [_result(release, document, f"/documents/{n}", call.options) for n, document in enumerate(call.documents)]
-    _mark_duplicates(call, results)
-    return json_response({"model_version": release.version, "results": results})
+    with turns().turn() as deadline:
+        if call.is_single:
+            document = call.documents[0]
+            assert isinstance(document, Document)  # read_call raises for a single document that is unusable
+            result = classify(release, document, call.options)
+            _mark_duplicates(call, [result])
+            metrics.results([result])
+            review.offer(call.documents, [result])
+            return json_response(result)
+        results = []
+        for number, each in enumerate(call.documents):
+            deadline.check()
+            results.append(_result(release, each, f"/documents/{number}", call.options))
+        _mark_duplicates(call, results)
+        metrics.results(results)
+        review.offer(call.documents, results)
+        return json_response({"model_version": release.version, "results": results})
 
 
 def _result(release: Release, document: Document | Unusable, pointer: str, options: Options) -> dict[str, Any]:

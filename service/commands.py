@@ -1,5 +1,6 @@
 """Commands of the serving side: `wiretag serve`, `wiretag classify`, `wiretag tag`."""
 
+import gc
 import sys
 from pathlib import Path
 
@@ -17,22 +18,30 @@ _model = click.option(
 @click.command()
 @click.option("--bind", metavar="HOST:PORT", help="Address to listen on.  [env: WIRETAG_BIND; default: 127.0.0.1:8000]")
 @click.option("--workers", type=int, help="Worker processes.  [env: WIRETAG_WORKERS; default: 2]")
-@click.option("--threads", type=int, help="Threads a worker.  [env: WIRETAG_THREADS; default: 4]")
+@click.option("--threads", type=int, help="Threads a worker.  [env: WIRETAG_THREADS; default: 16]")
 @click.option(
     "--model",
     type=_FILE,
     help="Release folder or registry.  [env: WIRETAG_MODEL; default: the shipped model]",
 )
 def serve(bind: str | None, workers: int | None, threads: int | None, model: Path | None) -> None:
-    """Run the HTTP service."""
-    from models.registry import load_model
+    """Run the HTTP service.
+
+    A folder without any model yet is waited for; a model that is damaged is refused at once.
+    """
+    gc.disable()  # what is loaded from here on stays; `run` has it on again
+    from models.registry import awaits_model, load_model
     from models.release import with_prior
     from service.app import create_app
     from service.server import run
     from service.settings import Settings
 
     settings = Settings.from_environment(bind=bind, workers=workers, threads=threads, model=model)
-    release = with_prior(load_model(settings.model), settings.shares)  # refused before a port is taken
+    if awaits_model(settings.model):
+        click.echo(f"{settings.model}: no model is active yet; /readyz says so until one is", err=True)
+        release = None
+    else:
+        release = with_prior(load_model(settings.model), settings.shares)  # refused before a port is taken
     run(create_app(settings, release), settings)
 
 

@@ -8,6 +8,7 @@ from flask import Flask, current_app, g
 from models.errors import ReleaseError
 from models.registry import load_model
 from models.release import Release, with_prior
+from service.metrics import metrics
 from service.problems import Problem
 from service.settings import Settings
 
@@ -17,7 +18,7 @@ RETRY_AFTER = "5"  # seconds
 
 @dataclass(slots=True)
 class Serving:
-    """The loaded model, or why there is none."""
+    """The loaded model, or None, and what was wrong with the one that was asked for last."""
 
     release: Release | None
     fault: str | None = None
@@ -36,6 +37,7 @@ def init_app(app: Flask, settings: Settings, release: Release | None) -> None:
             fault = str(error)
             log.error("model_refused", fault=fault)
     app.extensions["wiretag_model"] = Serving(release, fault)
+    metrics.serves(release.version if release else None)
 
 
 def serving() -> Release:

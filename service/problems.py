@@ -7,22 +7,15 @@ from typing import Any
 import msgspec
 import structlog
 from flask import Flask, Response, g
-from werkzeug.exceptions import HTTPException
+from gunicorn.http.errors import ParseException
+from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from models.errors import InputError, WiretagError
+from service.problem_kinds import KINDS
 
 log = structlog.get_logger()
 
-_SLUGS = {
-    400: "malformed-request",
-    404: "not-found",
-    405: "method-not-allowed",
-    413: "too-large",
-    415: "unsupported-content-type",
-    422: "unusable-document",
-    500: "internal-error",
-    503: "not-ready",
-}
+_SLUGS = {kind.status: kind.slug for kind in reversed(KINDS)}  # of several kinds of a status the first is the usual one
 _DETAILS = {
     404: "there is nothing at this address; POST a document to /classify",
     405: "this address does not take that method",
@@ -30,7 +23,10 @@ _DETAILS = {
 
 
 class Problem(Exception):
-    """A request that ends in an error response. `pointers` are (JSON pointer, what is wrong there)."""
+    """A request that ends in an error response. `pointers` are (JSON pointer, what is wrong there).
+
+    `kind` is the name of the error's kind where it is not the usual one of its status.
+    """
 
     def __init__(
         self,
@@ -38,17 +34,19 @@ class Problem(Exception):
         detail: str,
         pointers: Sequence[tuple[str, str]] = (),
         headers: dict[str, str] | None = None,
+        kind: str | None = None,
     ):
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.pointers = tuple(pointers)
         self.headers = headers or {}
+        self.kind = kind or _SLUGS.get(status, "error")
 
     def document(self) -> dict[str, Any]:
         """The problem document."""
         body: dict[str, Any] = {
-            "type": f"/docs/errors#{_SLUGS.get(self.status, 'error')}",
+            "type": f"/docs/errors#{self.kind}",
             "title": HTTPStatus(self.status).phrase,
             "status": self.status,
             "detail": self.detail,
@@ -75,16 +73,21 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(Problem, Problem.response)
     app.register_error_handler(InputError, lambda error: problem_of(error).response())
     app.register_error_handler(HTTPException, _http_error)
-    app.register_error_handler(Exception, _unexpected)
+    app.register_error_handler(ParseException, lambda _: Problem(400, "the body's chunks are not those of HTTP").response())
+    app.register_error_handler(Exception, lambda error: unexpected(error).response())
 
 
 def _http_error(error: HTTPException) -> Response:
+    if isinstance(error, ClientDisconnected) and isinstance(error.__context__, OSError):
+        is_slow = isinstance(error.__context__, TimeoutError)
+        return Problem(408 if is_slow else 400, error.__context__.strerror or "the body ended early").response()
     status = error.code or 500
     headers = {"Allow": ", ".join(sorted(error.valid_methods or ()))} if hasattr(error, "valid_methods") else {}
     return Problem(status, _DETAILS.get(status, error.name.lower()), headers=headers).response()
 
 
-def _unexpected(error: Exception) -> Response:
+def unexpected(error: Exception) -> Problem:
+    """The problem that an error of ours is, after a line in the log."""
     # the place, not the message or the stack: either may hold words of a document
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
@@ -94,4 +97,4 @@ def _unexpected(error: Exception) -> Response:
     detail = (
         "the model failed" if isinstance(error, WiretagError) else "an error of ours; the log has its place under this instance"
     )
-    return Problem(500, detail).response()
+    return Problem(500, detail)

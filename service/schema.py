@@ -2,34 +2,79 @@
 
 import re
 from dataclasses import dataclass
-from typing import TypeVar
+from datetime import datetime
+from typing import Annotated, ClassVar, Literal, TypeVar
 
 import msgspec
 from flask import Request, Response
-from werkzeug.exceptions import RequestEntityTooLarge
+from msgspec import UNSET, Meta, UnsetType
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from models.pipeline import Document, Form, Options
+from service.answers import TopicId
 from service.problems import Problem
 from service.settings import Settings
 
 MAX_ID = 512  # characters of a document's id
+STREAM_TYPE = "application/x-ndjson"
+WITHOUT_NUL = r"^[^\x00]*$"
+NOT_BLANK = r"^[^\x00]*[^\s\x00\x1c-\x1f\x85][^\x00]*$"  # what Python strips, in words that every dialect reads alike
 _T = TypeVar("_T")
 
 
-class _Document(msgspec.Struct, forbid_unknown_fields=True):
-    document_id: str | None = None
-    text: str | None = None
-    page: str | None = None
-    html: str | None = None
-    headline: str | None = None
+def named(name: str) -> Meta:
+    """Bounds that `service.description` describes and the service checks itself.
+
+    What is out of bounds is well-formed but unusable, which the decoder cannot tell from a wrong shape.
+    """
+    return Meta(extra_json_schema={"$ref": f"#/components/schemas/{name}"})
 
 
-class _Body(_Document, forbid_unknown_fields=True):
-    documents: list[msgspec.Raw] | None = None
-    explain: bool = False
-    limit: int | None = None
-    topics: list[str] | None = None
-    duplicates: bool = False
+Text = Annotated[str, named("Text")]
+Limit = Annotated[  # JSON has one kind of number: 3.0 is a whole one
+    float, Meta(description="most topics shown a text", multiple_of=1, extra_json_schema={"minimum": 1})
+]
+
+
+class RequestDocument(msgspec.Struct, forbid_unknown_fields=True):
+    """A document of several."""
+
+    alternatives: ClassVar[dict[str, tuple[str, ...]]] = {"text": ("headline",), "page": (), "html": ()}  # exactly one is given
+
+    document_id: Annotated[str, named("DocumentId")] | None = None
+    text: Annotated[Text, Meta(description="one segment, tagged as it stands")] | None = None
+    page: Annotated[Text, Meta(description="plain text of a scraped page, cut first")] | None = None
+    html: Annotated[Text, Meta(description="an HTML page; its extracted text comes back as `page`")] | None = None
+    headline: Annotated[str, named("Headline")] | None = None
+
+
+class RequestBody(RequestDocument, forbid_unknown_fields=True):
+    """One document or several, and how to show the results."""
+
+    alternatives: ClassVar[dict[str, tuple[str, ...]]] = {
+        "text": ("headline", "document_id"),
+        "page": ("document_id",),
+        "html": ("document_id",),
+        "documents": (),
+    }
+
+    documents: Annotated[list[msgspec.Raw], named("Documents")] | None = None
+    explain: Annotated[bool, Meta(description="with the words that decided and the arithmetic")] = False
+    limit: Limit | None = None
+    topics: Annotated[list[TopicId], Meta(description="topics shown whatever their score")] | None = None
+    duplicates: Annotated[bool, Meta(description="mark the stories that repeat an earlier one of the request")] = False
+
+
+class Query(msgspec.Struct, forbid_unknown_fields=True):
+    """Options beside a body that is a document itself; a JSON body carries its own."""
+
+    as_: (
+        Annotated[Literal["text", "page", "html"], Meta(description="what the body is; `page` for plain text only")] | UnsetType
+    ) = msgspec.field(default=UNSET, name="as")
+    explain: Annotated[bool, Meta(description="with the words that decided and the arithmetic")] = False
+    limit: Limit | UnsetType = UNSET
+    topics: Annotated[list[TopicId], Meta(description="topics shown whatever their score, parted by commas")] = []
+    duplicates: Annotated[bool, Meta(description="mark the stories that repeat an earlier one of the request")] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +95,14 @@ class Call:
     duplicates: bool = False  # whether to mark near-duplicates among their stories
 
 
+def check_query(request: Request) -> None:
+    """Raise a 400 `Problem` for a query string with bytes that werkzeug would fail to decode, whoever reads it later."""
+    try:
+        request.query_string.decode()
+    except UnicodeDecodeError:
+        raise Problem(400, "the query string is not UTF-8; write other bytes as %XX") from None
+
+
 def read_call(request: Request, settings: Settings) -> Call:
     """The documents and options of a request. Raises `Problem`."""
     kind = request.mimetype
@@ -59,13 +112,76 @@ def read_call(request: Request, settings: Settings) -> Call:
                 400,
                 f"unknown option {_first(request.args)!r} in the address; a JSON body carries its options itself",
             )
-        return _read_json(_body(request, settings), settings)
+        return _read_json(read_body(request, settings), settings)
     if kind in ("text/plain", "text/html"):
         return _read_plain(request, settings)
     raise Problem(
         415,
-        f"cannot read {kind or 'a body without a content type'}; send application/json, text/plain or text/html",
+        f"cannot read {kind or 'a body without a content type'}; send application/json, {STREAM_TYPE}, text/plain or text/html",
     )
+
+
+def read_stream_options(request: Request) -> tuple[Options, bool]:
+    """How to show the results of a stream, and whether to mark near-duplicates: its query string. Raises `Problem`."""
+    query = _plain_query(request)
+    if query.as_ is not UNSET:
+        raise Problem(400, "as: a stream's documents say themselves what they are")
+    return _options(query), query.duplicates
+
+
+def read_document(raw: bytes | bytearray | msgspec.Raw, pointer: str, settings: Settings) -> Document | Unusable:
+    """One document of several, or why it cannot be used. `pointer` is where it stands."""
+    document_id = None
+    try:
+        parsed = decode(raw, RequestDocument, pointer)
+        document_id = parsed.document_id
+        return checked_document(parsed, pointer, settings)
+    except Problem as problem:
+        return Unusable(document_id or _id_of(raw), problem)
+
+
+def read_body(request: Request, settings: Settings) -> bytes:
+    """The whole body. Raises `Problem` for one that is too long or breaks off."""
+    try:
+        body = request.get_data(cache=False)
+    except RequestEntityTooLarge:
+        body = None
+    except ClientDisconnected as error:
+        if isinstance(error.__context__, TimeoutError):
+            raise Problem(408, error.__context__.strerror or "the body comes too slowly") from None
+        raise Problem(400, "the body broke off before its end; send it again") from None
+    if body is None or len(body) > settings.max_body:  # chunks tell their length only when they are read
+        raise Problem(413, f"the body is over {settings.max_body:,} bytes; send fewer or shorter documents a request")
+    if len(body) < (request.content_length or 0):
+        raise Problem(400, f"the body broke off after {len(body):,} of {request.content_length:,} bytes; send it again")
+    return body
+
+
+def read_json(request: Request, type_: type[_T], settings: Settings) -> _T:
+    """A JSON body as the type. Raises `Problem`."""
+    if request.mimetype != "application/json":
+        raise Problem(415, f"cannot read {request.mimetype or 'a body without a content type'}; send application/json")
+    return decode(read_body(request, settings), type_, "")
+
+
+def read_query(request: Request, type_: type[_T]) -> _T:
+    """The options in the address as the type. Raises `Problem`, also for one that is given twice or as `null`."""
+    given: dict[str, object] = {}
+    for name, values in request.args.lists():
+        if len(values) > 1:
+            raise Problem(400, f"{_brief(name)}: given {len(values)} times; give it once")
+        given[name] = [topic for topic in values[0].split(",") if topic] if name == "topics" else values[0]
+    try:
+        parsed = msgspec.convert(given, type_, strict=False)
+    except msgspec.ValidationError as error:
+        what, _, path = str(error).partition(" - at `$.")
+        raise Problem(400, f"{path.rstrip('`') or 'the address'}: {_brief(what)}") from None
+    for field in msgspec.structs.fields(type_):  # type: ignore[arg-type] # query types are structs
+        value, text = getattr(parsed, field.name), given.get(field.encode_name)
+        is_seconds = isinstance(value, datetime) and "-" not in str(text)  # which nobody means by a date
+        if text is not None and (value is None or is_seconds):
+            raise Problem(400, f"{field.encode_name}: {_brief(str(text))!r} is no value for it")
+    return parsed
 
 
 def encode(value: object) -> bytes:
@@ -78,18 +194,12 @@ def json_response(value: object) -> Response:
     return Response(encode(value), content_type="application/json")
 
 
-def _body(request: Request, settings: Settings) -> bytes:
-    try:
-        return request.get_data(cache=False)
-    except RequestEntityTooLarge:
-        raise Problem(413, f"the body is over {settings.max_body:,} bytes; send fewer or shorter documents a request") from None
-
-
 def _read_json(body: bytes, settings: Settings) -> Call:
-    parsed = _decode(body, _Body, "")
-    options = Options(parsed.explain, parsed.limit, frozenset(parsed.topics or ()))
+    parsed = decode(body, RequestBody, "")
+    limit = None if parsed.limit is None else int(parsed.limit)
+    options = Options(parsed.explain, limit, frozenset(parsed.topics or ()))
     if parsed.documents is None:
-        return Call([_document(parsed, "", settings)], options, is_single=True, duplicates=parsed.duplicates)
+        return Call([checked_document(parsed, "", settings)], options, is_single=True, duplicates=parsed.duplicates)
     if any(value is not None for value in (parsed.text, parsed.page, parsed.html, parsed.headline, parsed.document_id)):
         raise Problem(400, "'documents' stands alone: put text, page, html, headline and document_id inside its entries")
     if not parsed.documents:
@@ -99,19 +209,12 @@ def _read_json(body: bytes, settings: Settings) -> Call:
             "/documents",
             f"{len(parsed.documents):,} documents; send at most {settings.max_documents:,} a request",
         )
-    documents: list[Document | Unusable] = []
-    for index, raw in enumerate(parsed.documents):
-        document_id = None
-        try:
-            each = _decode(raw, _Document, f"/documents/{index}")
-            document_id = each.document_id
-            documents.append(_document(each, f"/documents/{index}", settings))
-        except Problem as problem:
-            documents.append(Unusable(document_id or _id_of(raw), problem))
+    documents = [read_document(raw, f"/documents/{index}", settings) for index, raw in enumerate(parsed.documents)]
     return Call(documents, options, is_single=False, duplicates=parsed.duplicates)
 
 
-def _document(parsed: _Document, prefix: str, settings: Settings) -> Document:
+def checked_document(parsed: RequestDocument, prefix: str, settings: Settings) -> Document:
+    """The document that was sent. Raises `Problem` where it breaks a rule that the decoder does not know."""
     given = [form for form in Form if getattr(parsed, form.value) is not None]
     if len(given) != 1:
         found = ", ".join(given) or "none of them"
@@ -125,41 +228,43 @@ def _document(parsed: _Document, prefix: str, settings: Settings) -> Document:
         raise _bad_shape(f"{prefix}/headline", "a headline stands beside 'text' only; a page brings its own")
     if parsed.document_id is not None and len(parsed.document_id) > MAX_ID:
         raise _unusable(f"{prefix}/document_id", f"longer than {MAX_ID} characters")
-    if len(content) + len(parsed.headline or "") > settings.max_characters:
-        raise _unusable(
-            f"{prefix}/{given[0]}",
-            f"{len(content):,} characters; send at most {settings.max_characters:,} a document",
-        )
+    for name, text in ((given[0].value, content), ("headline", parsed.headline or "")):
+        if len(text) > settings.max_characters:
+            raise _unusable(
+                f"{prefix}/{name}", f"{len(text):,} characters; send at most {settings.max_characters:,} a document"
+            )
     return Document(content, given[0], parsed.headline, parsed.document_id)
 
 
 def _read_plain(request: Request, settings: Settings) -> Call:
     """One document as the body itself, its options in the query string."""
-    if request.mimetype_params.get("charset", "utf-8").lower() not in ("utf-8", "utf8", "us-ascii"):
-        raise Problem(415, "cannot read this charset; send UTF-8")
-    allowed = {"as", "explain", "limit", "topics"}
-    if unknown := set(request.args) - allowed:
-        raise Problem(400, f"unknown option {min(unknown)!r}; the options are {', '.join(sorted(allowed))}")
+    query = _plain_query(request)
     forms = (Form.TEXT, Form.PAGE) if request.mimetype == "text/plain" else (Form.HTML,)
-    wanted = request.args.get("as", forms[0].value)
+    wanted = query.as_ or forms[0].value
     if wanted not in [form.value for form in forms]:
         raise Problem(400, f"as={wanted!r} does not fit {request.mimetype}; it may be {' or '.join(forms)}")
-    explain = request.args.get("explain", "false").lower()
-    if explain not in ("true", "false", "1", "0"):
-        raise Problem(400, "explain must be true or false")
-    limit = request.args.get("limit")
-    if limit is not None and not limit.isdecimal():
-        raise Problem(400, "limit must be a whole number")
-    topics = frozenset(topic for topic in request.args.get("topics", "").split(",") if topic)
     try:
-        content = _body(request, settings).decode()
+        content = read_body(request, settings).decode()
     except UnicodeDecodeError as error:
         raise Problem(400, f"the body is not UTF-8 (byte {error.start}); convert it") from None
-    document = _document(_Document(**{wanted: content}), "", settings)
-    return Call([document], Options(explain in ("true", "1"), int(limit) if limit else None, topics), is_single=True)
+    document = checked_document(RequestDocument(**{wanted: content}), "", settings)
+    return Call([document], _options(query), is_single=True, duplicates=query.duplicates)
 
 
-def _decode(body: bytes | msgspec.Raw, type_: type[_T], prefix: str) -> _T:
+def _options(query: Query) -> Options:
+    limit = None if query.limit is UNSET else int(query.limit)
+    return Options(query.explain, limit, frozenset(query.topics))
+
+
+def _plain_query(request: Request) -> Query:
+    """The options beside a body that carries none. Raises `Problem`."""
+    if request.mimetype_params.get("charset", "utf-8").lower() not in ("utf-8", "utf8", "us-ascii"):
+        raise Problem(415, "cannot read this charset; send UTF-8")
+    return read_query(request, Query)
+
+
+def decode(body: bytes | bytearray | msgspec.Raw, type_: type[_T], prefix: str) -> _T:
+    """JSON as a type. Raises a 400 `Problem` whose pointer begins with `prefix`."""
     try:
         return msgspec.json.decode(body, type=type_)
     except msgspec.ValidationError as error:
@@ -175,7 +280,7 @@ def _brief(message: str) -> str:
     return message if len(message) <= 160 else message[:160] + "…"
 
 
-def _id_of(raw: msgspec.Raw) -> str | None:
+def _id_of(raw: bytes | bytearray | msgspec.Raw) -> str | None:
     """The id of a document that is otherwise unusable, where one can be read."""
     try:
         value = msgspec.json.decode(raw)
@@ -186,7 +291,7 @@ def _id_of(raw: msgspec.Raw) -> str | None:
 
 
 def _bad_shape(pointer: str, detail: str) -> Problem:
-    return Problem(400, f"{pointer or 'the body'}: {detail}", [(pointer, detail)])
+    return Problem(400, f"{pointer or 'the JSON'}: {detail}", [(pointer, detail)])
 
 
 def _unusable(pointer: str, detail: str) -> Problem:

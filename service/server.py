@@ -1,8 +1,12 @@
 """gunicorn, set up for this application."""
 
+import ctypes
 import gc
 import logging
+import resource
+import signal
 import socket
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +15,42 @@ import msgspec
 import structlog
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+from gunicorn.glogging import Logger
 
 from models.errors import InputError
 from models.pipeline import Document, Form, Options, classify
+from service.access import refuse_open_address
+from service.metrics import worker_hooks
+from service.reload import reloader
 from service.settings import Settings
+from service.worker import Worker
+
+CONNECTIONS = 500  # open ones a worker, idle ones among them; as many more wait in the kernel
+
+
+class _Log(Logger):  # type: ignore[misc]
+    """gunicorn's own log, without tracebacks: they may hold words of a document."""
+
+    def exception(self, msg: str, *args: Any, **_: Any) -> None:
+        kind = sys.exc_info()[0]
+        self.error_log.error(f"{msg} (%s)", *args, kind.__name__ if kind else "unknown")
+
+
+class _Arbiter(Arbiter):  # type: ignore[misc]
+    """The master process. It serves nothing itself and holds no state that a worker would have to take over."""
+
+    def handle_hup(self) -> None:
+        """Have the workers look for another model; none is restarted and no connection closed."""
+        self.kill_workers(signal.SIGHUP)
+
+    def spawn_worker(self) -> Any:
+        """Fork a worker. Signals wait until it has handlers of its own: the master's would lose a SIGTERM sent at once."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, Worker.SIGNALS)
+        try:
+            return super().spawn_worker()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, Worker.SIGNALS)
 
 
 class _Server(BaseApplication):  # type: ignore[misc]
@@ -30,10 +66,14 @@ class _Server(BaseApplication):  # type: ignore[misc]
     def load(self) -> Flask:
         return self._app
 
+    def run(self) -> None:
+        _Arbiter(self).run()
+
 
 def run(app: Flask, settings: Settings) -> None:
     """Serve until stopped; SIGTERM finishes what is in flight. Raises `InputError` when the address cannot be had."""
     _check_address(settings.bind)
+    refuse_open_address(settings)
     configure_logs()
 
     def when_ready(_: Any) -> None:
@@ -44,7 +84,14 @@ def run(app: Flask, settings: Settings) -> None:
         "bind": settings.bind,
         "workers": settings.workers,
         "threads": settings.threads,
-        "worker_class": "gthread",  # keep-alive, which sync workers lack
+        "worker_class": Worker,
+        "logger_class": _Log,
+        "worker_connections": min(CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2),
+        "backlog": CONNECTIONS,
+        "keepalive": settings.keepalive,
+        "http_parser": "python",  # one parser everywhere: the one that the tests know
+        "forwarded_allow_ips": "",  # no header of a proxy is trusted, so that nobody can forge one
+        "post_worker_init": lambda _: reloader(app).start(),
         "timeout": settings.timeout,
         "graceful_timeout": settings.timeout,
         "preload_app": True,  # the model is loaded once and its memory shared by all workers
@@ -53,22 +100,28 @@ def run(app: Flask, settings: Settings) -> None:
         "loglevel": "warning",
         "when_ready": when_ready,
         "proc_name": "wiretag",
+        **worker_hooks(),
     }
     _warm(app)
     _Server(app, options).run()
 
 
 def _warm(app: Flask) -> None:
-    """Build what is built at its first use, and keep the collector off it: workers then share its memory."""
+    """Build what is built at its first use, and keep the collector off all there is: workers then share its memory."""
     release = app.extensions["wiretag_model"].release
     if release is not None:
         options = Options(explain=True, topics=frozenset(topic.id for topic in release.topics))
         for form in Form:
             classify(release, Document(_SAMPLE, form), options)
-    gc.collect()
+    with app.test_request_context("/classify", method="POST"):
+        pass  # finding an address for the first time sorts them all
     gc.freeze()
+    gc.enable()
+    if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
+        mallopt(_M_ARENA_MAX, 1)  # else glibc keeps a heap for every thread, and each what its thread once needed
 
 
+_M_ARENA_MAX = -8
 _SAMPLE = "The council met on Monday and said nothing.\n" * 3
 
 

@@ -14,6 +14,7 @@ from models.registry import Registry
 from models.release import Release
 from service.app import create_app
 from service.settings import Settings
+from tests.postgres import Server, find_programs
 
 DATA = Path(__file__).with_name("data")
 
@@ -105,3 +106,25 @@ def client(app: Flask) -> FlaskClient:
 @pytest.fixture
 def runner() -> CliRunner:
     return CliRunner()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server of the tests' own."""
+    programs = find_programs()
+    if programs is None:
+        pytest.skip(
+            "PostgreSQL is not installed: no pg_ctl on PATH or under /usr/lib/postgresql (Debian: apt-get install postgresql)"
+        )
+    server = Server(programs)
+    yield server
+    server.remove()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty database, once of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/var/corrections.db"
+    server: Server = request.getfixturevalue("postgres")
+    return server.empty()

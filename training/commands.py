@@ -1,13 +1,20 @@
-"""Commands of the training side: `wiretag train`, `wiretag evaluate`, `wiretag corpus`."""
+"""Commands of the training side: `wiretag train`, `wiretag evaluate`, `wiretag retrain`, `wiretag corpus`."""
 
 import json
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from models.errors import CorpusError
 
+if TYPE_CHECKING:
+    from training.retrain import Result
+
 _FILE = click.Path(path_type=Path)
+STAGES = 6  # of a retraining that promotes
+KEPT = 3  # exit status of a retraining after which the old model serves on
 
 
 @click.command()
@@ -82,6 +89,102 @@ def evaluate(file: Path, model: Path | None, as_json: bool) -> None:
     release = load_model(model)
     figures = measure(release, read_yardstick(file, [topic.id for topic in release.topics]))
     click.echo(json.dumps(figures) if as_json else "\n".join(figure_lines(figures)))
+
+
+@click.command()
+@click.option("--registry", type=_FILE, envvar="WIRETAG_MODEL", help="Registry to release into. Default: the program's own.")
+@click.option("--corpus", "corpora", type=_FILE, multiple=True, help="Labelled segments. Default: the shipped corpus.")
+@click.option("--data", type=_FILE, multiple=True, help="More labelled segments (JSONL, CSV, TSV); may be repeated.")
+@click.option("--topics", "topics_path", type=_FILE, help="Topics file. Default: the serving model's topics.")
+@click.option("--recipe", "recipe_path", type=_FILE, help="Recipe file. Default: the shipped recipe.")
+@click.option("--gate", "gate_path", type=_FILE, help="What a model must show. Default: the shipped gate.")
+@click.option("--holdout", type=_FILE, help="Segments to judge on that no model learnt from. Default: a fold of the corpus.")
+@click.option("--behaviour", type=_FILE, help="Folder with tables of cases. Default: the shipped tables.")
+@click.option("--report", type=_FILE, help="Folder for report.json and report.html. Default: reports/VERSION in the registry.")
+@click.option("--allow-topics-change", is_flag=True, help="Let a model with other topics in.")
+@click.option("--force", is_flag=True, help="Let the model in whatever the gate says; its manifest will tell.")
+@click.option("--curve/--no-curve", default=True, show_default=True, help="Measure what more labels would bring.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
+def retrain(  # noqa: PLR0917 - click passes one argument an option, by name
+    registry: Path | None,
+    corpora: tuple[Path, ...],
+    data: tuple[Path, ...],
+    topics_path: Path | None,
+    recipe_path: Path | None,
+    gate_path: Path | None,
+    holdout: Path | None,
+    behaviour: Path | None,
+    report: Path | None,
+    allow_topics_change: bool,
+    force: bool,
+    curve: bool,
+    as_json: bool,
+) -> None:
+    """Fit a model on corpus and corrections, and let it serve if it passes the gate.
+
+    Exit status: 0 the new model serves, 3 the old one was kept, 1 the run failed.
+    """
+    from tqdm import tqdm
+
+    from models.registry import DEFAULT_ROOT, Registry
+    from models.topics import DEFAULT_PATH as DEFAULT_TOPICS
+    from models.topics import load_topics, parse_topics
+    from training.behaviour_tables import DEFAULT_DIR
+    from training.corpus import CORPUS_DIR, read_segments
+    from training.gate import DEFAULT_PATH as DEFAULT_GATE
+    from training.gate import load_gate
+    from training.learning import learning_curve
+    from training.recipe import DEFAULT_PATH as DEFAULT_RECIPE
+    from training.recipe import load_recipe
+    from training.report import write_report
+    from training.retrain import Outcome, Task, today
+    from training.retrain import retrain as run
+
+    target = Registry(registry or DEFAULT_ROOT)
+    recipe = today(load_recipe(recipe_path or DEFAULT_RECIPE))
+    serving = target.load_current().manifest if target.current() and topics_path is None else None
+    topics = parse_topics(serving["topics"], str(target.root)) if serving else load_topics(topics_path or DEFAULT_TOPICS)
+    ids = [topic.id for topic in topics]
+    task = Task(
+        target,
+        read_segments(corpora or [CORPUS_DIR], ids),
+        read_segments(data, ids) if data else (),
+        topics,
+        recipe,
+        load_gate(gate_path or DEFAULT_GATE),
+        holdout=read_segments([holdout], ids) if holdout else (),
+        behaviour=behaviour or DEFAULT_DIR,
+        may_change_topics=allow_topics_change,
+        force=force,
+    )
+    with tqdm(total=STAGES, file=sys.stderr, bar_format="{desc:<44}{bar}{elapsed}", disable=as_json) as progress:
+
+        def tell(stage: str) -> None:
+            progress.set_description_str(stage)
+            progress.update()
+
+        result = run(task, tell)
+        tell("reporting")
+        learnt = learning_curve(result.additions.corpus, result.additions.added, ids, recipe) if curve else None
+        folder = write_report(report or target.root / "reports" / result.challenger.version, result, learnt)
+    if as_json:
+        click.echo((folder / "report.json").read_text(encoding="utf-8"))
+    else:
+        click.echo("\n".join(_told(result)))
+        click.echo(f"report: {folder / 'report.html'}")
+    if result.outcome is Outcome.KEPT:
+        sys.exit(KEPT)
+
+
+def _told(result: "Result") -> list[str]:
+    lines = [f"{'pass' if check.passed else 'FAIL'}  {check.name}: {check.told}" for check in result.verdict.checks]
+    lines += result.verdict.remarks
+    lines += [f"one text, two labels: {c.first} and {c.second}; {c.stands} stands" for c in result.additions.conflicts]
+    champion = result.champion.version if result.champion else "no model"
+    forced = " by force" if result.forced else ""
+    if result.outcome == "promoted":
+        return [*lines, f"{result.challenger.version} serves now{forced} (before: {champion})"]
+    return [*lines, f"{champion} was kept; {result.challenger.version} did not pass"]
 
 
 @click.group()

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -131,6 +132,7 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
 
 def _rows(path: Path) -> Iterator[tuple[int, Any]]:
     """Rows with their line number; a line that cannot be read gives a `ValueError` in its row's place."""
+    csv.field_size_limit(sys.maxsize)  # a story may be longer than the module's default of 128 KiB
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             if path.suffix in {".csv", ".tsv"}:

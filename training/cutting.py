@@ -22,10 +22,10 @@ from models.cutting import SHIPPED, segmenter_files
 from models.lines import Line, read_lines, without_margins
 from models.reading import stems
 from models.segmenter import MAX_TEASER_WORDS, Segmenter, teasers_start
+from models.text import NEUTRAL_WORDS
 from models.topics import load_topics
 from training.boilerplate import fit_boilerplate
 from training.corpus import CORPUS_DIR, Segment, read_segments
-from training.features import NEUTRAL_WORDS
 from training.pages import ComposedPage, compose
 
 N_PAGES = 6000  # from each half of the corpus

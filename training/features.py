@@ -21,23 +21,11 @@ from numpy.typing import NDArray
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
 from models.errors import InputError
-from models.text import ENGLISH_WORDS, tokens
+from models.text import NEUTRAL_WORDS, tokens
 from training.recipe import FeaturesRecipe
 
 KINDS_PATH = Path(__file__).with_name("kinds.toml")
 _HAS_DIGIT = re.compile(r"\d")  # dates and counts belong to a story, not to a topic: no number is a feature
-# Nor is a word that every report needs: function words, times, and the verbs of reporting. Their shares tell one writer from
-# another, and we are judged on text that others wrote.
-NEUTRAL_WORDS = ENGLISH_WORDS | frozenset(
-    """
-    so if no up out do did does how what why where we our you your my me him them these those then now than just only even
-    other some such any all most many much very own same each every both few because while during before under again
-    further here should might must shall having being
-    monday tuesday wednesday thursday friday saturday sunday january february march april june july august september
-    october november december year years month months week weeks day days last next first one two three four five
-    said says say saying told tells tell according added adding mr mrs ms
-    """.split()
-)
 # A pair's share of background texts, as a multiple of its share here: most of our texts are about the topics.
 PAIR_BACKGROUND = 3
 

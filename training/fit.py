@@ -1,5 +1,6 @@
 """Labelled segments to a model: folds, calibration, cuts, weights."""
 
+import hashlib
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from sklearn.svm import LinearSVC
 from models.decisions import Cut
 from models.errors import CorpusError
 from models.scorer import Weights
+from models.text import tokens
 from models.topics import Topic
 from training.calibrate import Sigmoid, fit_sigmoid
 from training.corpus import Segment
@@ -32,43 +34,68 @@ Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
-    """A fitted model: the weights with the calibration folded in, the cuts, and the figures on held-out folds."""
+class HeldOut:
+    """What models that had not seen their stories made of all segments: (n_segments, n_topics) and (n_segments,)."""
 
-    weights: Weights
-    cuts: tuple[Cut, ...]
-    figures: dict[str, Any]
+    scores: Floats
+    truth: Bools
+    n_tokens: NDArray[np.int64]
+    n_known: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class _Linear:
+class Fitted:
+    """A fitted model: the weights with the calibration folded in, the cuts, and scores and figures on held-out folds.
+
+    `holdout` are the segments of the first fold, `holdout_scores` (segments, topics) what the model that never saw them makes
+    of them: a comparison of two models on what neither learnt from. Nothing that is added to a corpus ever comes into it.
+    """
+
+    weights: Weights
+    cuts: tuple[Cut, ...]
+    held_out: HeldOut
+    figures: dict[str, Any]
+    holdout: tuple[Segment, ...]
+    holdout_scores: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """Linear machines over a vocabulary, not yet calibrated: coef (n_features, n_topics), bias (n_topics,)."""
+
     vocabulary: Vocabulary
-    coef: Floats  # (n_features, n_topics)
-    bias: Floats  # (n_topics,)
+    coef: Floats
+    bias: Floats
 
     def margins(self, segments: Sequence[Segment]) -> Floats:
+        """The margins of segments: (segments, topics)."""
         return np.asarray(self.vocabulary.vectorizer().transform(_texts(segments)) @ self.coef + self.bias)
 
 
-def fit(segments: Sequence[Segment], topics: Sequence[Topic], recipe: Recipe) -> Fitted:
+def fit(segments: Sequence[Segment], topics: Sequence[Topic], recipe: Recipe, added: Sequence[Segment] = ()) -> Fitted:
     """Fit on all segments; calibrate, cut and measure on folds that keep groups together.
 
-    The same inputs give the same model. Raises `CorpusError` when a topic has too few segments to be learnt.
+    `added` are segments that came later (corrections, say): they are learnt from like the others, but stand in no first fold,
+    so that the holdout stays what it was. The same inputs give the same model. Raises `CorpusError` when a topic has too few
+    segments to be learnt.
     """
     ids = [topic.id for topic in topics]
+    folds = assign_folds(segments, recipe.decisions.folds)
+    folds += added_folds(added, segments, folds, recipe.decisions.folds)
+    segments = [*segments, *added]
     for id_ in ids:
         n_groups = len({segment.group for segment in segments if id_ in segment.topics})
         if n_groups < MIN_POSITIVES:
             raise CorpusError(f"topic {id_!r}: {n_groups} labelled stories; at least {MIN_POSITIVES} are needed")
-    folds = assign_folds(segments, recipe.decisions.folds)
     held_out = [[s for s, fold in zip(segments, folds, strict=True) if fold == k] for k in range(recipe.decisions.folds)]
     kept_in = [[s for s, fold in zip(segments, folds, strict=True) if fold != k] for k in range(recipe.decisions.folds)]
     runs = Parallel(n_jobs=-1)(
-        [delayed(_fit_linear)(segments, ids, recipe)]
+        [delayed(fit_linear)(segments, ids, recipe)]
         + [delayed(_fit_and_score)(kept, held, ids, recipe) for kept, held in zip(kept_in, held_out, strict=True)]
     )
-    final: _Linear = runs[0]
-    margins = np.vstack(runs[1:])
+    final: Linear = runs[0]
+    margins = np.vstack([run[0] for run in runs[1:]])
+    n_tokens, n_known = np.vstack([run[1] for run in runs[1:]]).T
     tested = [segment for part in held_out for segment in part]
     truth = _truth(tested, ids)
     sigmoids = [fit_sigmoid(margins[:, t], truth[:, t], recipe.decisions.prior) for t in range(len(ids))]
@@ -83,7 +110,9 @@ def fit(segments: Sequence[Segment], topics: Sequence[Topic], recipe: Recipe) ->
         scores=scores,
         groups=[segment.group for segment in tested],
     )
-    return Fitted(_calibrated(final, sigmoids), cuts, measured)
+    n_first = len(held_out[0])
+    unseen = HeldOut(scores, truth, n_tokens, n_known)
+    return Fitted(_calibrated(final, sigmoids), cuts, unseen, measured, tuple(held_out[0]), scores[:n_first])
 
 
 def assign_folds(segments: Sequence[Segment], n_folds: int) -> list[int]:
@@ -92,6 +121,23 @@ def assign_folds(segments: Sequence[Segment], n_folds: int) -> list[int]:
     random.Random(SEED).shuffle(groups)
     fold_of = {group: number % n_folds for number, group in enumerate(groups)}
     return [fold_of[segment.group] for segment in segments]
+
+
+def added_folds(added: Sequence[Segment], segments: Sequence[Segment], folds: Sequence[int], n_folds: int) -> list[int]:
+    """A fold for every added segment: that of its group where the corpus has it, else any but the first, told by the group's
+    name.
+
+    Raises `CorpusError` for a group that the holdout has.
+    """
+    known = {segment.group: fold for segment, fold in zip(segments, folds, strict=True)}
+    found = []
+    for segment in added:
+        fold = known.get(segment.group)
+        if fold == 0:
+            raise CorpusError(f"{segment.id}: its group {segment.group!r} is in the holdout; leave the segment out")
+        name = hashlib.sha256(segment.group.encode()).digest()
+        found.append(1 + int.from_bytes(name[:4]) % (n_folds - 1) if fold is None else fold)
+    return found
 
 
 def sklearn_pipeline(weights: Weights) -> Pipeline:
@@ -118,11 +164,19 @@ def beginnings(segments: Sequence[Segment], recipe: ModelRecipe) -> list[Segment
     return [replace(s, text=" ".join(words[: recipe.beginning])) for s, words in split if len(words) > recipe.long]
 
 
-def _fit_and_score(training: Sequence[Segment], test: Sequence[Segment], ids: Sequence[str], recipe: Recipe) -> Floats:
-    return _fit_linear(training, ids, recipe).margins(test)
+def _fit_and_score(
+    training: Sequence[Segment], test: Sequence[Segment], ids: Sequence[str], recipe: Recipe
+) -> tuple[Floats, NDArray[np.int64]]:
+    """Margins (n_test, n_topics), and the numbers of tokens and of known ones (n_test, 2)."""
+    linear = fit_linear(training, ids, recipe)
+    words = frozenset(linear.vocabulary.words)
+    found = [tokens(text) for text in _texts(test)]
+    counts = [(len(each), sum(map(words.__contains__, each))) for each in found]
+    return linear.margins(test), np.array(counts, np.int64).reshape(-1, 2)
 
 
-def _fit_linear(segments: Sequence[Segment], ids: Sequence[str], recipe: Recipe) -> _Linear:
+def fit_linear(segments: Sequence[Segment], ids: Sequence[str], recipe: Recipe) -> Linear:
+    """One linear support vector machine a topic, on all segments."""
     vocabulary = build_vocabulary(_texts(segments), recipe.features)
     texts = [*segments, *beginnings(segments, recipe.model)]
     features = vocabulary.vectorizer().transform(_texts(texts))
@@ -133,10 +187,10 @@ def _fit_linear(segments: Sequence[Segment], ids: Sequence[str], recipe: Recipe)
         model.fit(features, truth[:, topic])
         coef.append(model.coef_[0])
         bias.append(model.intercept_[0])
-    return _Linear(vocabulary, np.column_stack(coef), np.array(bias))
+    return Linear(vocabulary, np.column_stack(coef), np.array(bias))
 
 
-def _calibrated(linear: _Linear, sigmoids: Sequence[Sigmoid]) -> Weights:
+def _calibrated(linear: Linear, sigmoids: Sequence[Sigmoid]) -> Weights:
     """Weights whose margin is the logit of the calibrated probability, rounded to what a release stores."""
     slopes = np.array([sigmoid.slope for sigmoid in sigmoids])
     offsets = np.array([sigmoid.offset for sigmoid in sigmoids])

@@ -21,6 +21,7 @@ CROSSHEADS = (
 )  # fmt: skip
 CAPTIONED = ("", "", "Image caption ", "Photo: ", "File photo: ", "Media caption ")
 BULLETS = ("- ", "• ", "* ", "– ", "")
+MIN_WORDS = 120  # of an article
 SAME_TOPIC = 0.35  # of the other stories on a page; sites relate like to like
 _SENTENCE = re.compile(r"(?<=[.!?])[\"”’]?\s+(?=[A-Z“\"‘])")
 _DATELINE = re.compile(r"^[A-Z][\w .,'’()-]{2,50}? ?(?:—|–|--| -) ")
@@ -38,7 +39,7 @@ class ComposedPage:
 def compose(segments: Sequence[Segment], n_pages: int, seed: int) -> list[ComposedPage]:
     """Pages of segments; the same seed gives the same pages."""
     rng = random.Random(seed)
-    long = [segment for segment in segments if len(segment.text.split()) >= 120]
+    long = [segment for segment in segments if len(segment.text.split()) >= MIN_WORDS]
     by_topic: dict[str, list[Segment]] = {}
     for segment in long:
         for topic in sorted(segment.topics):

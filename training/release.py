@@ -22,7 +22,10 @@ from training.corpus import Segment, balance, read_segments
 from training.evaluate import by_length, evaluate
 from training.evaluate_pages import evaluate_pages, holds_pages, read_pages
 from training.fit import fit, sklearn_pipeline
+from training.holdout import FILE as HOLDOUT_FILE
+from training.holdout import holdout_file
 from training.recipe import Recipe
+from training.reference import make_reference
 
 # Texts that a scorer gets wrong when it lower-cases, tokenises or counts in another way than training did.
 _ODD_TEXTS = (
@@ -66,15 +69,19 @@ def make_release(
     recipe: Recipe,
     root: Path,
     *,
+    added: Sequence[Segment] = (),
     measured_on: Mapping[str, Yardstick] | None = None,
+    notes: Mapping[str, Any] | None = None,
     with_pipeline: bool = False,
 ) -> Path:
     """Fit, measure and write a release under `root`, and give its folder.
 
-    `measured_on` names evaluation sets; their figures stand in the manifest and the card and influence nothing.
+    `added` are segments that came later than the corpus (`training.fit`). `measured_on` names evaluation sets; their figures
+    stand in the manifest and the card and influence nothing. `notes` are further entries of the manifest.
     Raises `CorpusError` and `ReleaseError`.
     """
-    fitted = fit(segments, topics, recipe)
+    fitted = fit(segments, topics, recipe, added)
+    segments = [*segments, *added]
     scorer = Scorer(fitted.weights)
     cutting = shipped_files()
     files = weights_files(fitted.weights) | cutting
@@ -102,8 +109,11 @@ def make_release(
         | {library: version(library) for library in LIBRARIES},
         "corpus": {"sha256": corpus_digest(segments), **asdict(balance(segments))},
         "evaluation": evaluation,
+        "reference": make_reference(fitted.held_out, [topic.id for topic in topics], segments, release.segmenter),
+        **(notes or {}),
     }
     files["MODEL_CARD.md"] = model_card(manifest).encode()
+    files[HOLDOUT_FILE] = holdout_file(fitted.holdout, [topic.id for topic in topics], fitted.holdout_scores)
     if with_pipeline:
         buffer = io.BytesIO()
         joblib.dump(sklearn_pipeline(fitted.weights), buffer)

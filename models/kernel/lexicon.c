@@ -100,30 +100,55 @@ void lexicon_free(Lexicon *lexicon)
     memset(lexicon, 0, sizeof *lexicon);
 }
 
-/* Lower case takes more than a letter at a time for these two alone (Unicode's SpecialCasing; a test goes through all). */
-static int needs_python(const Words *words)
-{
-    if (words->kind == PyUnicode_1BYTE_KIND) return 0;
-    for (Py_ssize_t i = 0; i < words->length; i++) {
-        Py_UCS4 letter = PyUnicode_READ(words->kind, words->data, i);
-        if (letter == 0x130 || letter == 0x3A3) return 1;
+enum { WIDE = 0xFF /* of a letter that is not ASCII */ };
+
+/* One function for each width of letters: write `narrow`, and tell whether lower case takes more than a letter at a time. It does
+ * for two letters alone (Unicode's SpecialCasing; a test goes through all). */
+#define DEFINE_NARROW(NAME, TYPE)                                              \
+    static int NAME(const TYPE *data, Py_ssize_t length, uint8_t *narrow)      \
+    {                                                                          \
+        int special = 0;                                                       \
+        for (Py_ssize_t i = 0; i < length; i++) {                              \
+            narrow[i] = data[i] < 128 ? (uint8_t)data[i] : WIDE;               \
+            special |= (data[i] == 0x130) | (data[i] == 0x3A3);                \
+        }                                                                      \
+        return special;                                                        \
     }
-    return 0;
-}
+
+DEFINE_NARROW(narrow_ucs1, Py_UCS1)
+DEFINE_NARROW(narrow_ucs2, Py_UCS2)
+DEFINE_NARROW(narrow_ucs4, Py_UCS4)
 
 int words_init(Words *words, PyObject *text)
 {
-    memset(words, 0, sizeof *words);
+    words->owned = NULL;
+    words->made = NULL;
+    words->at = words->n_edges = words->next_edge = 0;
+    words->in_word = 0;
     if (!PyUnicode_Check(text)) {
         PyErr_SetString(PyExc_TypeError, "a text must be a str");
         return -1;
     }
     for (;;) {
+        int special = 0;
         words->kind = PyUnicode_KIND(text);
-        words->is_ascii = PyUnicode_IS_ASCII(text);
         words->data = PyUnicode_DATA(text);
         words->length = PyUnicode_GET_LENGTH(text);
-        if (words->owned || !needs_python(words)) return 0;
+        words->narrow = words->data;
+        if (PyUnicode_IS_ASCII(text)) return 0;
+        if (!(words->made = PyMem_Malloc((size_t)words->length))) {
+            PyErr_NoMemory();
+            return -1;
+        }
+        words->narrow = words->made;
+        switch (words->kind) {
+        case PyUnicode_1BYTE_KIND: special = narrow_ucs1(words->data, words->length, words->made); break;
+        case PyUnicode_2BYTE_KIND: special = narrow_ucs2(words->data, words->length, words->made); break;
+        default: special = narrow_ucs4(words->data, words->length, words->made);
+        }
+        if (words->owned || !special) return 0;
+        PyMem_Free(words->made);
+        words->made = NULL;
         text = words->owned = PyObject_CallMethod(text, "lower", NULL);
         if (!text) return -1;
     }
@@ -131,57 +156,118 @@ int words_init(Words *words, PyObject *text)
 
 void words_free(Words *words)
 {
+    PyMem_Free(words->made);
+    words->made = NULL;
     Py_CLEAR(words->owned);
 }
 
-/* Word characters of ASCII. */
-static const uint8_t IS_WORD[128] = {
-    ['0'] = 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-    ['A'] = 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-    ['_'] = 1,
-    ['a'] = 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-};
-
-static inline int is_word(Py_UCS4 letter)
+static inline Py_UCS4 letter_at(const Words *words, Py_ssize_t at)
 {
-    return letter < 128 ? IS_WORD[letter] : Py_UNICODE_ISALNUM(letter);
+    return PyUnicode_READ(words->kind, words->data, at);
 }
 
-/* One function for each width of letters: the run, then its key. */
-#define DEFINE_NEXT(NAME, TYPE, IS_WORD_OF)                                                          \
-    static Py_ssize_t NAME(Words *words, Key *key, Py_ssize_t limit, uint32_t *room)                 \
-    {                                                                                                \
-        const TYPE *data = words->data;                                                              \
-        Py_ssize_t at = words->at, end = words->length, start, n;                                    \
-        uint32_t all = 0;                                                                            \
-        while (at < end && !IS_WORD_OF(data[at])) at++;                                              \
-        for (start = at; at < end && IS_WORD_OF(data[at]); at++) all |= data[at];                    \
-        words->at = at;                                                                              \
-        n = at - start < limit ? at - start : limit;                                                 \
-        *key = (Key){0, 0, NULL, n};                                                                 \
-        if (all < 128 && n <= PACKED) {                                                              \
-            for (Py_ssize_t i = 0; i < n && i < 8; i++) key->low |= pack(data[start + i], i);        \
-            for (Py_ssize_t i = 8; i < n; i++) key->high |= pack(data[start + i], i - 8);            \
-        } else {                                                                                     \
-            for (Py_ssize_t i = 0; i < n; i++) room[i] = Py_UNICODE_TOLOWER(data[start + i]);        \
-            *key = key_of(room, n);                                                                  \
-        }                                                                                            \
-        return at - start;                                                                           \
+/* Eight letters of `narrow`, the first lowest, as `pack` has them. */
+static inline uint64_t load(const uint8_t *narrow)
+{
+    uint64_t value;
+    memcpy(&value, narrow, sizeof value);
+#if PY_BIG_ENDIAN
+    uint64_t turned = 0;
+    for (int i = 0; i < 8; i++) turned |= (value >> 8 * i & 0xFF) << 8 * (7 - i);
+    return turned;
+#else
+    return value;
+#endif
+}
+
+/* Place of the lowest bit that is set. */
+static inline int lowest(uint64_t bits)
+{
+#if defined(__GNUC__) || defined(__clang__)
+    return __builtin_ctzll(bits);
+#else
+    int place = 0;
+    while (!(bits >> place & 1)) place++;
+    return place;
+#endif
+}
+
+#define EACH(byte) ((byte) * 0x0101010101010101u) /* that byte eight times */
+
+/* Of eight bytes below 128, the high bit of each that is `from` to `to`. */
+static inline uint64_t between(uint64_t bytes, uint8_t from, uint8_t to)
+{
+    return (bytes + EACH(128u - from)) & ~(bytes + EACH(127u - to));
+}
+
+/* Which of eight letters of `narrow` are word characters of ASCII, and which are not ASCII: a bit each. */
+static inline void look(uint64_t letters, uint64_t *in, uint64_t *wide)
+{
+    const uint64_t gather = 0x0002040810204081u; /* moves the high bits together */
+    uint64_t ascii = letters & EACH(127u), lower = ascii | EACH(0x20u), high = letters & EACH(128u);
+    uint64_t found = between(lower, 'a', 'z') | between(ascii, '0', '9') | between(ascii, '_', '_');
+    *in = (found & EACH(128u) & ~high) * gather >> 56;
+    *wide = high * gather >> 56;
+}
+
+/* Find the edges of words among the next letters. No branch depends on a letter of ASCII: no processor would foresee it. */
+static void find_edges(Words *words)
+{
+    const uint8_t *narrow = words->narrow + words->at;
+    Py_ssize_t left = words->length - words->at, n = left < AT_ONCE ? left : AT_ONCE;
+    uint8_t last[AT_ONCE];
+    uint64_t in = 0, wide = 0, edges;
+    if (n < AT_ONCE) narrow = memcpy(memset(last, 0, sizeof last), narrow, (size_t)n);
+    for (int i = 0; i < AT_ONCE; i += 8) {
+        uint64_t eight_in, eight_wide;
+        look(load(narrow + i), &eight_in, &eight_wide);
+        in |= eight_in << i;
+        wide |= eight_wide << i;
     }
+    for (; wide; wide &= wide - 1) {
+        int i = lowest(wide);
+        in |= (uint64_t)(Py_UNICODE_ISALNUM(letter_at(words, words->at + i)) != 0) << i;
+    }
+    edges = in ^ (in << 1 | words->in_word);
+    words->edges[0] = words->edges[words->next_edge]; /* where a word began that goes on here, if one does */
+    words->n_edges -= words->next_edge;
+    words->next_edge = 0;
+    for (; edges; edges &= edges - 1) words->edges[words->n_edges++] = words->at + lowest(edges);
+    words->in_word = in >> (AT_ONCE - 1);
+    words->at += n;
+    if (n == left && words->n_edges % 2) words->edges[words->n_edges++] = words->length;
+}
 
-#define IS_WORD_OF_ASCII(letter) IS_WORD[letter]
-
-DEFINE_NEXT(next_of_ascii, uint8_t, IS_WORD_OF_ASCII)
-DEFINE_NEXT(next_of_ucs1, Py_UCS1, is_word)
-DEFINE_NEXT(next_of_ucs2, Py_UCS2, is_word)
-DEFINE_NEXT(next_of_ucs4, Py_UCS4, is_word)
+/* A mask of the first `n` letters of eight. */
+static inline uint64_t first_bytes(Py_ssize_t n)
+{
+    return n >= 8 ? ~(uint64_t)0 : n <= 0 ? 0 : ((uint64_t)1 << 8 * n) - 1;
+}
 
 Py_ssize_t words_next(Words *words, Key *key, Py_ssize_t limit, uint32_t *room)
 {
-    if (words->is_ascii) return next_of_ascii(words, key, limit, room);
-    switch (words->kind) {
-    case PyUnicode_1BYTE_KIND: return next_of_ucs1(words, key, limit, room);
-    case PyUnicode_2BYTE_KIND: return next_of_ucs2(words, key, limit, room);
-    default: return next_of_ucs4(words, key, limit, room);
+    while (words->n_edges - words->next_edge < 2) {
+        if (words->at >= words->length) return 0;
+        find_edges(words);
     }
+    Py_ssize_t start = words->edges[words->next_edge], all = words->edges[words->next_edge + 1] - start;
+    Py_ssize_t n = all < limit ? all : limit;
+    words->next_edge += 2;
+    if (n <= PACKED) {
+        const uint8_t *narrow = words->narrow + start;
+        uint8_t last[PACKED];
+        if (words->length - start < PACKED) narrow = memcpy(memset(last, 0, sizeof last), narrow, (size_t)n);
+        key->low = load(narrow) & first_bytes(n);
+        key->high = load(narrow + 8) & first_bytes(n - 8);
+        if (!((key->low | key->high) & EACH(128u))) {
+            key->low |= EACH(0x20u) & first_bytes(n); /* lower case; see `pack` */
+            key->high |= EACH(0x20u) & first_bytes(n - 8);
+            key->letters = NULL;
+            key->n = n;
+            return all;
+        }
+    }
+    for (Py_ssize_t i = 0; i < n; i++) room[i] = Py_UNICODE_TOLOWER(letter_at(words, start + i));
+    *key = key_of(room, n);
+    return all;
 }

@@ -6,7 +6,7 @@
 #include <Python.h>
 #include <stdint.h>
 
-enum { PACKED = 16 }; /* ASCII letters that a key holds by itself */
+enum { PACKED = 16 /* ASCII letters that a key holds by itself */, AT_ONCE = 64 /* letters looked at together */ };
 
 /* A word by its letters: packed into two numbers, first letter lowest, if it is short and ASCII; else by pointer. */
 typedef struct {
@@ -38,9 +38,13 @@ void lexicon_free(Lexicon *lexicon);
 typedef struct {
     PyObject *owned; /* the text in lower case where that takes more than a letter at a time, or NULL */
     int kind;
-    int is_ascii;
     const void *data;
-    Py_ssize_t length, at;
+    Py_ssize_t length, at; /* letters; those that were searched for words */
+    const uint8_t *narrow; /* a byte a letter: itself, or WIDE if it is not ASCII */
+    uint8_t *made;         /* `narrow`, unless that is the text itself */
+    Py_ssize_t edges[AT_ONCE + 2]; /* where words begin and end, in turn, as far as they were found and not yet given */
+    int n_edges, next_edge;
+    uint64_t in_word; /* whether the letter before `at` belongs to a word */
 } Words;
 
 /* 0, or -1 with an exception set. */

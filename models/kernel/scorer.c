@@ -27,10 +27,13 @@ typedef struct {
     Lexicon lexicon; /* the words of the vocabulary, then the function words of English that are not among them */
     Py_ssize_t n_words, n_pairs, n_features, n_topics, pair_mask;
     Pair *pairs;
-    uint8_t *begins_pair; /* (n_words) */
+    uint8_t *filter; /* a bit for the hash of each pair */
+    uint32_t filter_mask;
     uint8_t *is_function; /* (lexicon.n_words) */
-    int32_t *kinds;       /* (n_words): feature of a word's kind, or -1 */
-    float *rows; /* (n_features, 1 + n_topics): idf and coefficients of a feature side by side; a release holds float32 */
+    int32_t *kinds;  /* (n_words + 1): feature of a word's kind, or -1 */
+    /* (n_features, 1 + n_topics): idf and coefficients of a feature side by side; a release holds float32. Features are the words,
+     * the unknown word, which weighs nothing, the pairs, the kinds. */
+    float *rows;
     double *bias;
     double logs[N_LOGS];
     Scratch scratch;
@@ -66,8 +69,8 @@ static int scratch_init(Scratch *scratch, const Scorer *self)
 {
     memset(scratch, 0, sizeof *scratch);
     scratch->room = 1024;
-    scratch->counts = PyMem_RawCalloc((size_t)self->n_features + 1, sizeof *scratch->counts);
-    scratch->touched = PyMem_RawMalloc(((size_t)self->n_features + 1) * sizeof *scratch->touched);
+    scratch->counts = PyMem_RawCalloc((size_t)self->n_features, sizeof *scratch->counts);
+    scratch->touched = PyMem_RawMalloc(((size_t)self->n_features + 1 /* what `count` writes and does not keep */) * sizeof *scratch->touched);
     scratch->tokens = PyMem_RawMalloc((size_t)scratch->room * sizeof *scratch->tokens);
     scratch->letters = PyMem_RawMalloc(((size_t)self->lexicon.longest + PACKED) * sizeof *scratch->letters);
     return scratch->counts && scratch->touched && scratch->tokens && scratch->letters ? 0 : -1;
@@ -110,25 +113,27 @@ static int read_tokens(const Scorer *self, Words *words, Scratch *scratch, Count
     return 0;
 }
 
-static inline void count(Scratch *scratch, int32_t feature, Py_ssize_t *n)
+static inline void count(const Scorer *self, Scratch *scratch, int32_t feature, Py_ssize_t *n)
 {
-    if (scratch->counts[feature]++ == 0) scratch->touched[(*n)++] = feature;
+    PREFETCH(self->rows + (Py_ssize_t)feature * (1 + self->n_topics));
+    scratch->touched[*n] = feature; /* kept if it is the first of its kind; no branch, since none could be foreseen */
+    *n += scratch->counts[feature]++ == 0;
 }
 
 /* Margins from the tokens in scratch; leaves its counts at zero. Needs no interpreter lock. */
 static void weigh(const Scorer *self, Scratch *scratch, Py_ssize_t n_tokens, double *margins)
 {
     Py_ssize_t n = 0, n_topics = self->n_topics;
-    int32_t last = -1;
+    int32_t last = (int32_t)self->n_words;
     for (Py_ssize_t i = 0; i < n_tokens; i++) {
-        int32_t id = scratch->tokens[i] < self->n_words ? scratch->tokens[i] : -1;
-        if (id >= 0) {
-            count(scratch, id, &n);
-            if (self->kinds[id] >= 0) count(scratch, self->kinds[id], &n);
-            if (last >= 0 && self->begins_pair[last]) {
-                int32_t pair = find_pair(self, last, id);
-                if (pair >= 0) count(scratch, pair, &n);
-            }
+        uint32_t token = (uint32_t)scratch->tokens[i], unknown = (uint32_t)self->n_words;
+        int32_t id = (int32_t)(token < unknown ? token : unknown); /* unknown words are a feature too, of no weight: no branch */
+        count(self, scratch, id, &n);
+        if (self->kinds[id] >= 0) count(self, scratch, self->kinds[id], &n);
+        uint32_t hash = hash_pair(last, id) & self->filter_mask;
+        if (self->filter[hash >> 3] >> (hash & 7) & 1) { /* most pairs are none of ours */
+            int32_t pair = find_pair(self, last, id);
+            if (pair >= 0) count(self, scratch, pair, &n);
         }
         last = id;
     }
@@ -250,7 +255,7 @@ static void scorer_dealloc(Scorer *self)
 {
     lexicon_free(&self->lexicon);
     PyMem_Free(self->pairs);
-    PyMem_Free(self->begins_pair);
+    PyMem_Free(self->filter);
     PyMem_Free(self->is_function);
     PyMem_Free(self->kinds);
     PyMem_Free(self->rows);
@@ -294,8 +299,9 @@ static int add_pairs(Scorer *self, const int32_t *pairs)
     while (slots < 2 * self->n_pairs) slots *= 2;
     self->pair_mask = slots - 1;
     self->pairs = PyMem_Malloc((size_t)slots * sizeof *self->pairs);
-    self->begins_pair = PyMem_Calloc((size_t)self->n_words + 1, 1);
-    if (!self->pairs || !self->begins_pair) {
+    self->filter_mask = (uint32_t)(8 * slots - 1);
+    self->filter = PyMem_Calloc((size_t)slots, 1);
+    if (!self->pairs || !self->filter) {
         PyErr_NoMemory();
         return -1;
     }
@@ -308,16 +314,17 @@ static int add_pairs(Scorer *self, const int32_t *pairs)
         }
         Py_ssize_t slot = hash_pair(left, right) & self->pair_mask;
         while (self->pairs[slot].left >= 0) slot = (slot + 1) & self->pair_mask;
-        self->pairs[slot] = (Pair){left, right, (int32_t)(self->n_words + i)};
-        self->begins_pair[left] = 1;
+        self->pairs[slot] = (Pair){left, right, (int32_t)(self->n_words + 1 + i)};
+        uint32_t hash = hash_pair(left, right) & self->filter_mask;
+        self->filter[hash >> 3] |= (uint8_t)(1 << (hash & 7));
     }
     return 0;
 }
 
 static int add_kinds(Scorer *self, const int32_t *kinds)
 {
-    Py_ssize_t n_kinds = self->n_features - self->n_words - self->n_pairs;
-    if (!(self->kinds = PyMem_Malloc((size_t)self->n_words * sizeof *self->kinds + 1))) {
+    Py_ssize_t n_kinds = self->n_features - self->n_words - 1 - self->n_pairs;
+    if (!(self->kinds = PyMem_Malloc(((size_t)self->n_words + 1) * sizeof *self->kinds))) {
         PyErr_NoMemory();
         return -1;
     }
@@ -326,8 +333,9 @@ static int add_kinds(Scorer *self, const int32_t *kinds)
             PyErr_SetString(PyExc_ValueError, "a kind points outside the features");
             return -1;
         }
-        self->kinds[i] = kinds[i] < 0 ? -1 : (int32_t)(self->n_words + self->n_pairs + kinds[i]);
+        self->kinds[i] = kinds[i] < 0 ? -1 : (int32_t)(self->n_words + 1 + self->n_pairs + kinds[i]);
     }
+    self->kinds[self->n_words] = -1;
     return 0;
 }
 
@@ -350,15 +358,16 @@ static int scorer_init(Scorer *self, PyObject *args, PyObject *kwargs)
     int result = -1;
     self->n_words = PyList_GET_SIZE(words);
     self->n_pairs = pairs.len / (2 * whole);
-    self->n_features = idf.len / real;
+    const Py_ssize_t given = idf.len / real;
+    self->n_features = given + 1; /* and the unknown word */
     self->n_topics = bias.len / real;
-    if (kinds.len != self->n_words * whole || self->n_features < self->n_words + self->n_pairs || self->n_features > INT32_MAX ||
-        coef.len != self->n_features * self->n_topics * real) {
+    if (kinds.len != self->n_words * whole || given < self->n_words + self->n_pairs || given >= INT32_MAX ||
+        coef.len != given * self->n_topics * real) {
         PyErr_SetString(PyExc_ValueError, "words, pairs, kinds, idf, coef and bias do not fit together");
         goto done;
     }
     if (mark_function_words(self, words, function_words) < 0 || add_pairs(self, pairs.buf) < 0 || add_kinds(self, kinds.buf) < 0) goto done;
-    float *rows = PyMem_Malloc((size_t)(self->n_features * (1 + self->n_topics)) * sizeof *rows + 1);
+    float *rows = PyMem_Calloc((size_t)(self->n_features * (1 + self->n_topics)), sizeof *rows);
     self->bias = PyMem_Malloc((size_t)bias.len + 1);
     if (!rows || !self->bias || scratch_init(&self->scratch, self) < 0) {
         PyMem_Free(rows);
@@ -366,10 +375,10 @@ static int scorer_init(Scorer *self, PyObject *args, PyObject *kwargs)
         goto done;
     }
     memcpy(self->bias, bias.buf, (size_t)bias.len);
-    for (Py_ssize_t i = 0; i < self->n_features; i++) {
-        rows[i * (1 + self->n_topics)] = (float)((const double *)idf.buf)[i];
-        for (Py_ssize_t t = 0; t < self->n_topics; t++)
-            rows[i * (1 + self->n_topics) + 1 + t] = (float)((const double *)coef.buf)[i * self->n_topics + t];
+    for (Py_ssize_t i = 0; i < given; i++) {
+        float *row = rows + (i + (i >= self->n_words)) * (1 + self->n_topics);
+        row[0] = (float)((const double *)idf.buf)[i];
+        for (Py_ssize_t t = 0; t < self->n_topics; t++) row[1 + t] = (float)((const double *)coef.buf)[i * self->n_topics + t];
     }
     for (int i = 1; i < N_LOGS; i++) self->logs[i] = log(i);
     self->rows = rows; /* last: with them the scorer is made */

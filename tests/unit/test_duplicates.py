@@ -40,3 +40,24 @@ def test_texts_that_say_too_little_are_never_duplicates(text: str) -> None:
     seen = Seen()
     assert seen.first_like(text, ("a", 0)) is None
     assert seen.first_like(text, ("b", 0)) is None
+
+
+@pytest.mark.parametrize("n_shared", [26, 29, 32])
+def test_a_duplicate_points_at_its_own_original_and_not_at_a_story_somewhat_like_it(n_shared: int) -> None:
+    """A story that was compared with another, and found not alike enough, is kept under its own place."""
+    words = [f"tale{number}" for number in range(200)]
+    other = [*words[:n_shared], *words[100 : 160 - n_shared]]
+    seen = Seen()
+    assert seen.first_like(" ".join(words[:60]), ("first", 0)) is None
+    assert seen.first_like(" ".join(other), ("second", 0)) is None
+    assert seen.first_like(" ".join(other), ("third", 0)) == ("second", 0)
+
+
+def test_only_the_latest_stories_are_kept_where_a_number_is_given() -> None:
+    """A run without end needs no memory without end: a story as old as that is forgotten, a later one is still known."""
+    seen = Seen(most=3)
+    stories = [" ".join(f"w{story}x{word}" for word in range(30)) for story in range(6)]
+    for number, story in enumerate(stories):
+        assert seen.first_like(story, (str(number), 0)) is None
+    assert [seen.first_like(story, ("again", 0)) for story in stories[3:]] == [("3", 0), ("4", 0), ("5", 0)]
+    assert seen.first_like(stories[0], ("again", 0)) is None

@@ -136,6 +136,17 @@ def test_any_text_is_scored_alike(text: str) -> None:
     np.testing.assert_allclose(scores, their_scores, rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize("word", ["kim", "ÉLYSÉE", "санкции", "snake_case", "x" * 16, "y" * 17, "z" * 130, "𝔎im"])
+@pytest.mark.parametrize("after", ["", ".", " of", " 한국 of", "é"])
+def test_words_are_found_wherever_they_begin(word: str, after: str) -> None:
+    """The kernel looks at 64 letters together; a word may begin and end anywhere among them, and at the end of the text."""
+    for before in range(140):
+        text = "".join("a1 -é"[(before * 7 + i) % (4 + before % 2)] for i in range(before)) + " " + word + after
+        ours, theirs = (scorer.score(text) for scorer in SCORERS)
+        assert ours[2:] == theirs[2:], text
+        np.testing.assert_allclose(ours[0], theirs[0], rtol=0, atol=1e-9)
+
+
 @pytest.mark.parametrize(
     "text",
     ["word " * 100_000, "a" * 5_000_000, " ".join(f"w{i}" for i in range(100_000)), "\x00" * 1000, "İ" * 10_000, "kim " * 70],
