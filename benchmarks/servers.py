@@ -36,7 +36,6 @@ GUNICORN = [sys.executable, "-m", "gunicorn", "benchmarks.servers:app()", "--log
 GRANIAN = "--interface wsgi --no-ws --log-level warning --factory service.wsgi:create"
 OURS = {  # settings of Wiretag by name
     "wiretag serve": {},
-    "wiretag serve, 8 threads": {"WIRETAG_THREADS": "8"},
     "wiretag serve, 64 threads": {"WIRETAG_THREADS": "64"},
     "wiretag serve, 1 worker": {"WIRETAG_WORKERS": "1"},
     "wiretag serve, 4 workers": {"WIRETAG_WORKERS": "4"},
