@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIND   ?=             # make serve BIND=127.0.0.1:9000; else WIRETAG_BIND, else 127.0.0.1:8000
 MEASURE ?=            # make train MEASURE="open_set=news.jsonl": figures for the model card
+FUZZ_SECONDS ?= 60    # make fuzz-kernel: for each target
 BIN     = $(VENV)/bin
 PIP     = $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: install serve train test lint audit bench bench-http bench-servers bench-peers bench-curves docs test-kernel test-alerts test-clients test-soak test-containers wheel lock clean
+.PHONY: install serve train test lint audit bench bench-http bench-servers bench-peers bench-curves docs test-kernel fuzz-kernel test-alerts test-clients test-soak test-containers wheel lock clean
 
 install: $(VENV)/.serve ## set-up alone
 
@@ -50,12 +51,15 @@ audit: ## known vulnerabilities of what is locked; skipped with the reason where
 
 bench: $(VENV)/.test ## benchmarks that need nothing else; ARGS=--json for one JSON object a line
 	$(BIN)/python -m benchmarks.serving $(ARGS)
-	$(BIN)/python -m benchmarks.footprint $(ARGS)
 	$(BIN)/python -m benchmarks.cutting $(ARGS)
+	$(BIN)/python -m benchmarks.footprint $(ARGS)
 	$(BIN)/python -m benchmarks.counting $(ARGS)
 
 test-kernel: $(VENV)/.test ## the kernel's tests under sanitizers; skipped with the reason where there is no gcc
 	PYTHON=$(abspath $(BIN)/python) tests/kernel/run.sh
+
+fuzz-kernel: $(VENV)/.test ## the kernel under a fuzzer that its coverage guides; FUZZ_SECONDS=600 for longer; skipped with the reason without clang
+	PYTHON=$(abspath $(BIN)/python) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/kernel/fuzz.sh
 
 test-clients: $(VENV)/.test ## public clients of the Open Inference Protocol; skipped with the reason where they cannot be installed
 	WIRETAG=$(abspath $(BIN)/wiretag) CLIENTS=$(abspath $(VENV))-clients PYTHON=$(PYTHON) tests/clients/run.sh

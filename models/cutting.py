@@ -6,14 +6,16 @@ rarities.npy   float32 (n_stems,)
 cutting.json   stems that say nothing, and the weights and biases of the scorers by cue and word
 """
 
-import io
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from models import reading
+from models.arrays import array_file, read_array
 from models.boilerplate import CUES as BOILERPLATE_CUES
 from models.boilerplate import Boilerplate
 from models.cohesion import OPENING_CUES, STRANGER_CUES, Linear, Vocabulary
@@ -38,28 +40,34 @@ def segmenter_files(segmenter: Segmenter) -> dict[str, bytes]:
     }
     return {
         "stems.txt": "".join(f"{stem}\n" for stem in vocabulary.stems).encode(),
-        "vectors.npy": _array_file(vocabulary.vectors.astype(np.float16)),
-        "rarities.npy": _array_file(vocabulary.rarities),
+        "vectors.npy": array_file(vocabulary.vectors.astype(np.float16)),
+        "rarities.npy": array_file(vocabulary.rarities),
         "cutting.json": (json.dumps(stored, ensure_ascii=False, indent=1) + "\n").encode(),
     }
 
 
 def read_segmenter(files: Mapping[str, bytes]) -> Segmenter:
-    """The segmenter of files. Raises `ValueError`, `KeyError` or `TypeError` for files that are none."""
+    """The segmenter of files. For files that are none it raises `ValueError`, `KeyError`, `TypeError`, `AttributeError` or what
+    JSON and floats raise.
+    """
     stems = files["stems.txt"].decode().split("\n")[:-1]
-    vectors = np.load(io.BytesIO(files["vectors.npy"]), allow_pickle=False)
-    rarities = np.load(io.BytesIO(files["rarities.npy"]), allow_pickle=False)
-    if vectors.ndim != 2 or len(vectors) != len(stems) or rarities.shape != (len(stems),) or len(set(stems)) != len(stems):
+    vectors = read_array(files["vectors.npy"], "vectors.npy", np.float16)
+    rarities = read_array(files["rarities.npy"], "rarities.npy", np.float32)
+    if vectors.ndim != 2 or len(vectors) != len(stems) or rarities.shape != (len(stems),):
         raise ValueError(f"{len(stems)} stems, vectors {vectors.shape}, rarities {rarities.shape}")
-    if not (np.isfinite(vectors).all() and np.isfinite(rarities).all()):
-        raise ValueError("vectors.npy or rarities.npy holds a value that is no number")
+    if not (np.isfinite(vectors).all() and np.isfinite(rarities).all() and (rarities >= 0).all()):
+        raise ValueError("vectors.npy or rarities.npy holds a value that is no number, or below zero")
     stored = json.loads(files["cutting.json"])
-    vocabulary = Vocabulary(stems, list(stored["silent"]), vectors.astype(np.float32), rarities.astype(np.float32))
+    silent = list(stored["silent"])
+    every = [*stems, *silent]
+    if len(set(every)) != len(every) or reading.stems("\n".join(every)) != every:
+        raise ValueError("stems.txt or cutting.json holds a stem twice, or what no text has as a stem")
+    vocabulary = Vocabulary(stems, silent, vectors.astype(np.float32), rarities.astype(np.float32))
     found = stored["boilerplate"]
     boilerplate = Boilerplate(
-        {str(word): float(weight) for word, weight in found["words"].items()},
-        tuple(float(found["cues"][cue]) for cue in BOILERPLATE_CUES),
-        float(found["bias"]),
+        {word: _number(weight) for word, weight in found["words"].items()},
+        tuple(_number(found["cues"][cue]) for cue in BOILERPLATE_CUES),
+        _number(found["bias"]),
     )
     strangers, openings = _linear(stored["strangers"], STRANGER_CUES), _linear(stored["openings"], OPENING_CUES)
     return Segmenter(vocabulary, strangers, openings, boilerplate)
@@ -75,10 +83,10 @@ def _as_dict(linear: Linear, cues: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _linear(stored: Mapping[str, Any], cues: tuple[str, ...]) -> Linear:
-    return Linear(np.array([float(stored["weights"][cue]) for cue in cues]), float(stored["bias"]))
+    return Linear(np.array([_number(stored["weights"][cue]) for cue in cues]), _number(stored["bias"]))
 
 
-def _array_file(array: np.ndarray[Any, Any]) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, np.ascontiguousarray(array), allow_pickle=False)
-    return buffer.getvalue()
+def _number(value: Any) -> float:
+    if not math.isfinite(number := float(value)):
+        raise ValueError(f"cutting.json holds {value!r}, which is no number")
+    return number

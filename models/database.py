@@ -13,7 +13,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from models.errors import StoreError
 
-DEFAULT_URL = "sqlite:///var/corrections.db"
+DEFAULT_FILE = Path("var/corrections.db")
+DEFAULT_URL = f"sqlite:///{DEFAULT_FILE}"
 REVISIONS = ("0001", "0002")  # the schemas there have been, oldest first: those of models/migrations/
 VERSION_TABLE = "wiretag_schema"  # not Alembic's own name, which another program in the same database may use
 

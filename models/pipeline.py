@@ -39,15 +39,11 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How results are shown: with evidence, at most `limit` topics a text, these topics in any case.
-
-    With `scores` every text carries the scores of all topics besides, in the release's order.
-    """
+    """How results are shown: with evidence, at most `limit` topics a text, these topics in any case."""
 
     explain: bool = False
     limit: int | None = None
     topics: frozenset[str] = frozenset()
-    scores: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,8 +204,6 @@ def _tag(release: Release, parts: list[_Part], options: Options, role: Role | No
         }
         topics.append({**entry, **_explain(release, parts, text, scored, index)} if options.explain else entry)
     tags: Json = {"topics": topics, "none": reason is not None, "reason": reason.value if reason else None}
-    if options.scores:
-        tags["scores"] = scored.scores
     return tags, Reading(role, text, scored, decisions, reason)
 
 

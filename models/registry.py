@@ -4,7 +4,6 @@ A registry is a folder with `releases/<version>/` and a file `current` that hold
 """
 
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,10 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.errors import ReleaseError
-from models.release import Release, load_release, verify_release
+from models.release import VERSION, Release, load_release, verify_release
 
 DEFAULT_ROOT = Path(__file__).parent
-_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +32,11 @@ class Registry:
         """The names of all releases, oldest name first."""
         if not self.releases.is_dir():
             return []
-        return sorted(path.name for path in self.releases.iterdir() if path.is_dir() and _VERSION.fullmatch(path.name))
+        return sorted(path.name for path in self.releases.iterdir() if path.is_dir() and VERSION.fullmatch(path.name))
 
     def folder(self, version: str) -> Path:
         """Where a version lies. Raises `ReleaseError` when there is none of that name."""
-        if not _VERSION.fullmatch(version) or not (self.releases / version).is_dir():
+        if not VERSION.fullmatch(version) or not (self.releases / version).is_dir():
             known = ", ".join(self.versions()) or "none"
             raise ReleaseError(f"{version}: no such model version under {self.releases}; there are: {known}")
         return self.releases / version

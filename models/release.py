@@ -9,14 +9,14 @@
     selftest.jsonl    texts with their expected scores, checked at every load
     MODEL_CARD.md     for people
 
-Nothing is unpickled: `numpy.load` runs with `allow_pickle=False`, the rest is JSON and text.
+Nothing is unpickled and nothing in the files is believed: what does not fit together is refused before it is used.
 """
 
 import hashlib
-import io
 import json
 import math
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from models.arrays import array_file, read_array
 from models.cutting import FILES as SEGMENTER_FILES
 from models.cutting import read_segmenter
 from models.decisions import Cut
@@ -33,12 +34,14 @@ from models.errors import ReleaseError, TopicsError
 from models.reference import Reference, parse_reference
 from models.scorer import Scorer, Weights
 from models.segmenter import Segmenter
+from models.text import are_tokens
 from models.topics import Topic, parse_topics
 
 FORMAT = 2  # 2: words, pairs and kinds, float32 arrays, calibration folded into coef and bias; the segmenter beside them
 SELFTEST_TOLERANCE = 1e-9
 ARRAYS = ("pairs", "kinds", "idf", "coef", "bias")
 INTEGERS = frozenset({"pairs", "kinds"})
+VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")  # it names a folder and stands in a header of every answer
 DATA_FILES = ("words.txt", *(f"{name}.npy" for name in ARRAYS), *SEGMENTER_FILES, "selftest.jsonl")
 
 
@@ -64,14 +67,20 @@ def load_release(folder: Path) -> Release:
     files = _read_files(folder, manifest)
     try:
         topics = parse_topics(manifest["topics"], str(folder / "manifest.json"))
-        cuts = tuple(Cut(float(manifest["cuts"][t.id]["threshold"]), float(manifest["cuts"][t.id]["review"])) for t in topics)
+        cuts = tuple(
+            Cut(_chance(manifest["cuts"][t.id]["threshold"]), _chance(manifest["cuts"][t.id]["review"])) for t in topics
+        )
+        version = manifest["version"]
+        if not VERSION.fullmatch(version):
+            raise ValueError(f"{version!r} cannot be the name of a version")
         weights = _weights(files, len(topics))
         prior = float(manifest["calibration"]["prior"])
+        log_odds(prior)  # what `with_prior` will take it for
         reference = parse_reference(manifest.get("reference"), [topic.id for topic in topics], prior)
-        release = Release(str(manifest["version"]), topics, cuts, Scorer(weights), read_segmenter(files), manifest, reference)
-    except (KeyError, TypeError, ValueError, TopicsError) as error:
+        release = Release(version, topics, cuts, Scorer(weights), read_segmenter(files), manifest, reference)
+        _selftest(release, files["selftest.jsonl"], folder)
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError, TopicsError) as error:
         raise ReleaseError(f"{folder}: not a usable model ({type(error).__name__}: {error}); restore the folder") from None
-    _selftest(release, files["selftest.jsonl"], folder)
     return release
 
 
@@ -139,16 +148,9 @@ def write_release(root: Path, manifest: dict[str, Any], files: Mapping[str, byte
 
 def weights_files(weights: Weights) -> dict[str, bytes]:
     """The files that hold a model's weights, by name."""
-    arrays = {name: getattr(weights, name) for name in ARRAYS}
     files = {"words.txt": "".join(f"{word}\n" for word in weights.words).encode()}
-    for name, array in arrays.items():
-        buffer = io.BytesIO()
-        np.save(
-            buffer,
-            np.ascontiguousarray(array, np.int32 if name in INTEGERS else np.float32),
-            allow_pickle=False,
-        )
-        files[f"{name}.npy"] = buffer.getvalue()
+    for name in ARRAYS:
+        files[f"{name}.npy"] = array_file(getattr(weights, name).astype(_dtype(name)))
     return files
 
 
@@ -163,11 +165,12 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / "manifest.json"
     try:
         manifest = json.loads(path.read_bytes())
+        json.dumps(manifest, ensure_ascii=False).encode()  # `/model` answers with it: nothing that is no text
     except (FileNotFoundError, NotADirectoryError):
         raise ReleaseError(f"{folder}: no model here (no manifest.json); run `wiretag train` or name another folder") from None
     except OSError as error:
         raise ReleaseError(f"{path}: cannot be read ({error.strerror})") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ReleaseError(f"{path}: not JSON; restore the folder") from None
     if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict) or "format" not in manifest:
         raise ReleaseError(f"{path}: not a Wiretag model; name a folder that `wiretag train` wrote")
@@ -187,16 +190,17 @@ def _read_files(folder: Path, manifest: Mapping[str, Any]) -> dict[str, bytes]:
             raise ReleaseError(f"{folder}: the manifest lists {name!r}, which lies outside the folder; do not trust it")
         try:
             files[name] = (folder / name).read_bytes()
-        except OSError as error:
-            raise ReleaseError(f"{folder / name}: cannot be read ({error.strerror}); restore the folder") from None
+        except (OSError, ValueError) as error:  # a name may hold what no file's can
+            raise ReleaseError(f"{folder}: {name!r} cannot be read ({error}); restore the folder") from None
         if _digest(files[name]) != digest:
             raise ReleaseError(f"{folder / name}: differs from the manifest; restore the folder")
     return files
 
 
 def _weights(files: Mapping[str, bytes], n_topics: int) -> Weights:
-    arrays = {name: np.load(io.BytesIO(files[f"{name}.npy"]), allow_pickle=False) for name in ARRAYS}
-    words = files["words.txt"].decode().split("\n")[:-1]
+    arrays = {name: read_array(files[f"{name}.npy"], f"{name}.npy", _dtype(name)) for name in ARRAYS}
+    lines = files["words.txt"].decode()
+    words = lines.split("\n")[:-1]
     pairs, kinds, idf, coef, bias = (arrays[name] for name in ARRAYS)
     n_features = len(words) + len(pairs) + int(kinds.max(initial=-1)) + 1
     shapes = {
@@ -207,17 +211,29 @@ def _weights(files: Mapping[str, bytes], n_topics: int) -> Weights:
         "bias": (n_topics,),
     }
     for name, shape in shapes.items():
-        if arrays[name].shape != shape or arrays[name].dtype != (np.int32 if name in INTEGERS else np.float32):
-            raise ValueError(f"{name}.npy is {arrays[name].dtype} {arrays[name].shape}, expected {shape}")
+        if arrays[name].shape != shape:
+            raise ValueError(f"{name}.npy is {arrays[name].shape}, expected {shape}")
         if not np.isfinite(arrays[name]).all():
             raise ValueError(f"{name}.npy holds a value that is no number")
     if len(pairs) and (pairs.min() < 0 or pairs.max() >= len(words)):
         raise ValueError("pairs.npy points outside words.txt")
+    if len(np.unique(pairs[:, 0].astype(np.int64) * len(words) + pairs[:, 1])) != len(pairs):
+        raise ValueError("pairs.npy holds a pair twice")
     if kinds.min(initial=0) < -1:
         raise ValueError("kinds.npy holds a kind below -1")
-    if len(set(words)) != len(words):
-        raise ValueError("words.txt holds a word twice")
+    if len(set(words)) != len(words) or not are_tokens(lines):
+        raise ValueError("words.txt holds a word twice, or what no text has as a word")
     return Weights(words, pairs, kinds, idf.astype(np.float64), coef.astype(np.float64), bias.astype(np.float64))
+
+
+def _dtype(name: str) -> type[np.int32 | np.float32]:
+    return np.int32 if name in INTEGERS else np.float32
+
+
+def _chance(value: Any) -> float:
+    if not 0 <= float(value) <= 1:
+        raise ValueError(f"{value!r} is no chance")
+    return float(value)
 
 
 def _selftest(release: Release, content: bytes, folder: Path) -> None:

@@ -10,6 +10,7 @@ import re
 TOKEN_PATTERN = r"(?u)\b\w\w+\b"
 _find = re.compile(r"\w\w+").findall  # the same runs: `\w\w+` is greedy, so its ends are word boundaries
 _iter = re.compile(r"\w\w+").finditer
+_is_list = re.compile(r"(?:\w\w+\n)*").fullmatch
 
 # Function words by which running English is told from another language written in the same letters. None of them is
 # common in French, Spanish, German, Italian, Portuguese, Dutch, Indonesian or Swahili.
@@ -44,6 +45,11 @@ def as_read(headline: str | None, text: str) -> str:
 def tokens(text: str) -> list[str]:
     """The tokens of a text, in order."""
     return _find(text.lower())
+
+
+def are_tokens(lines: str) -> bool:
+    """Whether each line is a token that some text has, and the last of them ends."""
+    return lines == lines.lower() and _is_list(lines) is not None
 
 
 def token_spans(text: str) -> list[tuple[str, int, int]]:

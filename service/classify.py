@@ -16,7 +16,7 @@ from service.metrics import metrics
 from service.model import serving
 from service.openapi import operation
 from service.problems import problem_of
-from service.schema import STREAM_TYPE, Call, Query, RequestBody, Text, Unusable, json_response, read_call
+from service.schema import STREAM_TYPE, Call, Lines, Query, RequestBody, Text, Unusable, json_response, read_call
 from service.streaming import stream
 
 blueprint = Blueprint("classify", __name__)
@@ -28,8 +28,8 @@ blueprint = Blueprint("classify", __name__)
     "Classify one document or several",
     answer=(Result, Results),
     body=RequestBody,
-    body_types={"text/plain": Text, "text/html": Text, STREAM_TYPE: str},
-    answer_types={STREAM_TYPE: str},
+    body_types={"text/plain": Text, "text/html": Text, STREAM_TYPE: Lines},
+    answer_types={STREAM_TYPE: Lines},
     query=Query,
     example={"text": "The EU extended its sanctions on the bank.", "headline": "EU news", "explain": True},
     problems=(408, 422, 503),

@@ -7,12 +7,13 @@ from typing import Annotated, Any
 import msgspec
 from flask import Blueprint, Response, current_app, g, request
 
-from models.corrections import MAX_NAME, Correction, Stored, check
+from models.corrections import MAX_LINE, MAX_NAME, MAX_SHOWN, MAX_TEXT, Correction, Stored, check
+from service.answers import TopicId
 from service.keys import Role, needs
 from service.model import serving
 from service.openapi import operation
 from service.problems import Problem
-from service.schema import json_response, read_json, read_query
+from service.schema import NOT_BLANK, WITHOUT_NUL, json_response, read_json, read_query
 from service.store import store
 
 blueprint = Blueprint("corrections", __name__)
@@ -22,16 +23,27 @@ _MAX_ID = 2**63 - 1
 _DocumentId = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME, pattern=r"^[^\x00]*$")]
 
 
+def _bounded(limit: int, pattern: str = WITHOUT_NUL) -> msgspec.Meta:
+    """Bounds that `models.corrections.check` holds; described here."""
+    return msgspec.Meta(extra_json_schema={"maxLength": limit, "pattern": pattern})
+
+
+_Shown = Annotated[
+    list[Annotated[str, msgspec.Meta(extra_json_schema={"pattern": "^[a-z][a-z0-9_]{0,63}$"})]],
+    msgspec.Meta(extra_json_schema={"maxItems": MAX_SHOWN}),
+]
+
+
 class NewCorrection(msgspec.Struct, forbid_unknown_fields=True):
     """A segment and the topics it should have; `shown` are those that a model gave it."""
 
-    text: str
-    topics: list[str]
-    headline: str | None = None
-    shown: list[str] | None = None
-    document_id: str | None = None
-    model_version: str | None = None
-    note: str | None = None
+    text: Annotated[str, _bounded(MAX_TEXT, NOT_BLANK)]
+    topics: list[TopicId]
+    headline: Annotated[str, _bounded(MAX_LINE)] | None = None
+    shown: _Shown | None = None
+    document_id: Annotated[str, _bounded(MAX_NAME)] | None = None
+    model_version: Annotated[str, _bounded(MAX_NAME)] | None = None
+    note: Annotated[str, _bounded(MAX_LINE)] | None = None
 
 
 class StoredCorrection(msgspec.Struct):
@@ -70,7 +82,7 @@ class CorrectionQuery(msgspec.Struct, forbid_unknown_fields=True):
     before: Annotated[int, msgspec.Meta(ge=1, le=_MAX_ID)] | None = None
     topic: Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_]{0,63}$")] | None = None
     document_id: _DocumentId | None = None
-    since: datetime | None = None
+    since: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
 
 
 class DeletionQuery(msgspec.Struct, forbid_unknown_fields=True):

@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from models.decisions import Decision
 from models.errors import InputError
-from models.pipeline import Json, check_options, classify
+from models.pipeline import Json, Result, check_options, classify
 from models.release import Release
 from service.answers import ModelVersion
 from service.keys import Role, needs
@@ -186,7 +186,7 @@ def infer(version: str | None = None) -> Response:
             except InputError as error:
                 raise Problem(422, f"/inputs/0/data/{index}: {error}") from None
     metrics.results(results)
-    scores = [_take_scores(result, len(release.topics)) for result in results]
+    scores = [_scores(result, len(release.topics)) for result in results]
     tensors = {
         "result": OutputTensor("result", "BYTES", [len(results)], (encode(result).decode() for result in results)),
         "topics": OutputTensor("topics", "BYTES", [len(results)], map(_assigned, results)),
@@ -222,11 +222,9 @@ def _columns(release: Release) -> Json:
     return {"topics": ",".join(topic.id for topic in release.topics)}
 
 
-def _take_scores(result: Json, n_topics: int) -> list[float]:
-    """The scores of every topic, taken out of a result, which has no such member elsewhere."""
-    for segment in result["segments"]:
-        segment.pop("scores", None)
-    return result.pop("scores", None) or [0.0] * n_topics
+def _scores(result: Result, n_topics: int) -> list[float]:
+    """The scores of every topic: of the text, or of a page's main segment."""
+    return result.own.scored.scores if result.own else [0.0] * n_topics
 
 
 def _assigned(result: Json) -> str:

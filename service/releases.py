@@ -6,11 +6,12 @@ from typing import Any
 import msgspec
 from flask import Blueprint, Response, current_app
 
+from models.compare import differences
 from models.errors import ReleaseError
 from models.registry import Registry, named_folder, registry_of
 from models.release import load_release, read_manifest, with_prior
 from service.keys import Role, needs
-from service.model import Serving
+from service.model import Serving, serving
 from service.openapi import operation
 from service.problems import Problem
 from service.reload import reloader
@@ -36,6 +37,14 @@ class Listing(msgspec.Struct):
 
     model_version: str | None
     models: list[Listed]
+
+
+class Changes(msgspec.Struct):
+    """What differs between two releases, a line for people each."""
+
+    before: str
+    after: str
+    changes: list[str]
 
 
 class Switched(msgspec.Struct):
@@ -66,14 +75,37 @@ def models() -> Response:
     return json_response(Listing(release.version if release else None, listed))
 
 
+@blueprint.get("/models/<version>/report")
+@operation("What the retraining that made a release found", dict[str, Any], problems=(404, 409))
+def report(version: str) -> Response:
+    """The machine-readable report of `wiretag retrain`: the gate's tests, conflicts, curves. It holds no text."""
+    registry = _known(version)
+    try:
+        content = (registry.root / "reports" / version / "report.json").read_bytes()
+    except OSError:
+        raise Problem(404, "no report lies beside this release; `wiretag retrain` writes one") from None
+    return Response(content, content_type="application/json")
+
+
+@blueprint.get("/models/<version>/changes")
+@operation("What changed from the serving release to another", Changes, problems=(404, 409))
+def changes(version: str) -> Response:
+    """Figures, thresholds, and the words whose weights moved most."""
+    registry = _known(version)
+    before = serving()
+    try:
+        after = load_release(registry.folder(version))
+    except ReleaseError as error:
+        raise _refused(error) from None
+    return json_response(Changes(before.version, version, list(differences(before, after))))
+
+
 @blueprint.post("/models/<version>/activate")
 @needs(Role.ADMIN)
 @operation("Make a release the serving one", Switched, problems=(403, 404, 409))
 def activate(version: str) -> Response:
     """Switch to a release: this worker before it answers, the others within a second."""
-    registry = _registry()
-    if version not in registry.versions():
-        raise Problem(404, "the registry has no release of that name; GET /models lists them")
+    registry = _known(version)
     try:
         _check(registry, version)
         before = registry.activate(version)
@@ -96,6 +128,14 @@ def rollback() -> Response:
     except ReleaseError as error:
         raise _refused(error) from None
     return _switched(version, before)
+
+
+def _known(version: str) -> Registry:
+    """The registry, which has this version. Raises `Problem`."""
+    registry = _registry()
+    if version not in registry.versions():
+        raise Problem(404, "the registry has no release of that name; GET /models lists them")
+    return registry
 
 
 def _check(registry: Registry, version: str) -> None:

@@ -31,6 +31,7 @@ def named(name: str) -> Meta:
 
 
 Text = Annotated[str, named("Text")]
+Lines = Annotated[str, Meta(description="one document a line in, one result a line out; each is JSON")]
 Limit = Annotated[  # JSON has one kind of number: 3.0 is a whole one
     float, Meta(description="most topics shown a text", multiple_of=1, extra_json_schema={"minimum": 1})
 ]

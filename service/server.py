@@ -7,6 +7,7 @@ import resource
 import signal
 import socket
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from gunicorn.glogging import Logger
 from models.errors import InputError
 from models.pipeline import Document, Form, Options, classify
 from service.access import refuse_open_address
+from service.balance import Balance, Share
 from service.metrics import worker_hooks
 from service.reload import reloader
 from service.settings import Settings
@@ -40,17 +42,28 @@ class _Log(Logger):  # type: ignore[misc]
 class _Arbiter(Arbiter):  # type: ignore[misc]
     """The master process. It serves nothing itself and holds no state that a worker would have to take over."""
 
+    def __init__(self, app: BaseApplication):
+        super().__init__(app)
+        self._balance = Balance(self.cfg.workers)
+
     def handle_hup(self) -> None:
         """Have the workers look for another model; none is restarted and no connection closed."""
         self.kill_workers(signal.SIGHUP)
 
     def spawn_worker(self) -> Any:
         """Fork a worker. Signals wait until it has handlers of its own: the master's would lose a SIGTERM sent at once."""
+        slot = self._balance.free_slot({worker.share.slot for worker in self.WORKERS.values()})
+        self.worker_class = partial(Worker, share=Share(self._balance, slot))
         signal.pthread_sigmask(signal.SIG_BLOCK, Worker.SIGNALS)
         try:
             return super().spawn_worker()
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, Worker.SIGNALS)
+
+    def reap_workers(self) -> None:
+        """Forget workers that have ended, also in the balance of connections."""
+        super().reap_workers()
+        self._balance.keep(worker.share.slot for worker in self.WORKERS.values())
 
 
 class _Server(BaseApplication):  # type: ignore[misc]

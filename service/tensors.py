@@ -135,7 +135,7 @@ def read_inference(request: Request, settings: Settings) -> Inference:
     for each in parsed.outputs or ():
         own = each.parameters.binary_data if each.parameters else None
         outputs[each.name] = given.binary_data_output if own is None else own
-    return Inference(parsed.id, documents, Options(given.explain, limit, scores="scores" in outputs), outputs)
+    return Inference(parsed.id, documents, Options(given.explain, limit), outputs)
 
 
 def inference_response(head: Json, tensors: Mapping[OutputTensor, bool]) -> Response:

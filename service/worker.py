@@ -27,6 +27,7 @@ from gunicorn.http.errors import (
 )
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 
+from service.balance import Share
 from service.connection import SMALL, Connection, RequestBody
 from service.metrics import metrics
 from service.problems import Problem
@@ -42,8 +43,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     alive: bool
 
-    def __init__(self, *args: Any, **kwargs: Any):
-        super().__init__(*args, **kwargs)
+    def __init__(self, *args: Any, share: Share):
+        super().__init__(*args)
+        self.share = share
         self._lingering: deque[Connection] = deque()  # closed by us, read until the client closes too
         self._n_unfinished = 0  # requests with threads that had not come whole
 
@@ -57,6 +59,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def load_wsgi(self) -> None:
         """Take the app from the master."""
         super().load_wsgi()
+        self.share.note(0)
         self._patience: float = self.wsgi.config["WIRETAG_SETTINGS"].read_seconds
 
     def _handle_hup(self, _number: int, _frame: FrameType | None) -> None:
@@ -67,6 +70,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def accept(self, listener: Any) -> bool:
         """Take a connection into the loop, if there is one."""
+        if self.alive and self.share.leaves_to_others(self.nr_conns):
+            return False
         try:
             sock, address = listener.accept()
         except OSError:
@@ -74,6 +79,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self.nr_conns += 1
         conn = Connection(self.cfg, sock, address, self._patience)
         self.poller.register(conn.sock, EVENT_READ, partial(self._on_readable, conn))
+        self.share.note(self.nr_conns)
         self._expect(conn)
         self._on_readable(conn)  # a request often comes with its connection
         return True
@@ -175,6 +181,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             conn = self._lingering.popleft()
             self.poller.unregister(conn.sock)
             self._drop(conn)
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """One turn of the loop."""
+        super().wait_for_and_dispatch_events(timeout)
+        self.share.note(self.nr_conns)
 
     def murder_keepalived(self, force: bool = False) -> None:
         """Close idle connections whose time is over, and the longest idle where new ones find no room."""

@@ -9,12 +9,15 @@ import pytest
 from click.testing import CliRunner
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import settings
 
 from models.registry import Registry
 from models.release import Release
 from service.app import create_app
 from service.settings import Settings
 from tests.postgres import Server, find_programs
+
+settings.register_profile("fuzz", max_examples=4_000, deadline=None)  # of `make fuzz-kernel`
 
 DATA = Path(__file__).with_name("data")
 

@@ -5,13 +5,14 @@ ever learnt from or changed.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from models.duplicates import Seen
 from training.corpus import Segment
 
 _WORDS = re.compile(r"\w+").findall
+_CORPUS, _ADDED = "corpus", "added"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,44 +41,48 @@ class Additions:
 
 def merge(corpus: Sequence[Segment], folds: Sequence[int], added: Sequence[Segment]) -> Additions:
     """Bring `added`, in order of time, to a corpus whose first fold (see `training.fit`) is the holdout."""
-    fold_of = dict(zip((segment.id for segment in corpus), folds, strict=True))
-    by_words = {_key(segment): segment for segment in corpus}
-    by_id = {segment.id: segment for segment in corpus}
+    in_holdout = [fold == 0 for fold in folds]
+    standing = list(corpus)
+    place_of = {_key(segment): index for index, segment in enumerate(corpus)}
     seen = Seen()
-    if added:
-        for segment in corpus:
-            seen.first_like(segment.text, (segment.id, 0))
+    for index, segment in enumerate(corpus if added else ()):
+        seen.first_like(segment.text, (_CORPUS, index))
     kept: dict[str, Segment] = {}
     conflicts: list[Conflict] = []
     held_out: list[str] = []
     known: list[str] = []
-    changed: dict[str, Segment] = {}
+    groups: list[str] = []  # of the added segments that nothing before them was like
     for segment in added:
         key = _key(segment)
-        earlier = kept.get(key) or by_words.get(key)
-        if earlier is not None and earlier.id in fold_of and fold_of[earlier.id] == 0:
+        place = place_of.get(key)
+        earlier = kept.get(key) or (standing[place] if place is not None else None)
+        if place is not None and in_holdout[place]:
             held_out.append(segment.id)
-            conflicts += _conflict(earlier, segment, earlier.id)
-            continue
-        if earlier is not None and earlier.topics == segment.topics:
-            known.append(segment.id)
+            conflicts += _conflict(standing[place], segment, standing[place].id)
             continue
         if earlier is not None:
-            conflicts += _conflict(earlier, segment, segment.id)
-            if earlier.id in by_id:
-                changed[earlier.id] = by_words[key] = replace(earlier, topics=segment.topics)
+            if earlier.topics == segment.topics:
+                known.append(segment.id)
                 continue
-        like = seen.first_like(segment.text, (segment.id, 0))
-        if like is not None and fold_of.get(like[0]) == 0:
+            conflicts += _conflict(earlier, segment, segment.id)
+            if place is not None:
+                standing[place] = replace(standing[place], topics=segment.topics)
+            else:
+                kept[key] = replace(segment, group=earlier.group)
+            continue
+        like = seen.first_like(segment.text, (_ADDED, len(groups)))
+        if like is not None and like[0] == _CORPUS and in_holdout[like[1]]:
             held_out.append(segment.id)
             continue
-        group = earlier.group if earlier is not None else _group(like, by_id, kept) or segment.group
+        group = segment.group if like is None else corpus[like[1]].group if like[0] == _CORPUS else groups[like[1]]
+        if like is None:
+            groups.append(group)
         kept[key] = replace(segment, group=group)
-    holdout_groups = {segment.group for segment in corpus if fold_of[segment.id] == 0}
+    holdout_groups = {segment.group for segment, held in zip(corpus, in_holdout, strict=True) if held}
     strayed = {key for key, segment in kept.items() if segment.group in holdout_groups}
     held_out += [kept[key].id for key in strayed]
     return Additions(
-        tuple(changed.get(segment.id, segment) for segment in corpus),
+        tuple(standing),
         tuple(segment for key, segment in kept.items() if key not in strayed),
         tuple(conflicts),
         tuple(held_out),
@@ -87,15 +92,6 @@ def merge(corpus: Sequence[Segment], folds: Sequence[int], added: Sequence[Segme
 
 def _key(segment: Segment) -> str:
     return " ".join(_WORDS(segment.text.lower()))
-
-
-def _group(like: tuple[str, int] | None, by_id: Mapping[str, Segment], kept: Mapping[str, Segment]) -> str | None:
-    """The group of the story that a segment nearly repeats."""
-    if like is None:
-        return None
-    if like[0] in by_id:
-        return by_id[like[0]].group
-    return next((segment.group for segment in kept.values() if segment.id == like[0]), None)
 
 
 def _conflict(first: Segment, second: Segment, stands: str) -> list[Conflict]:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import click
 from models.errors import CorpusError
 
 if TYPE_CHECKING:
+    from training.corpus import Segment
     from training.retrain import Result
 
 _FILE = click.Path(path_type=Path)
@@ -95,6 +97,10 @@ def evaluate(file: Path, model: Path | None, as_json: bool) -> None:
 @click.option("--registry", type=_FILE, envvar="WIRETAG_MODEL", help="Registry to release into. Default: the program's own.")
 @click.option("--corpus", "corpora", type=_FILE, multiple=True, help="Labelled segments. Default: the shipped corpus.")
 @click.option("--data", type=_FILE, multiple=True, help="More labelled segments (JSONL, CSV, TSV); may be repeated.")
+@click.option(
+    "--database", metavar="URL", envvar="WIRETAG_DATABASE_URL", help="Corrections store. Default: var/corrections.db."
+)
+@click.option("--corrections/--no-corrections", default=True, show_default=True, help="Learn from the corrections that stand.")
 @click.option("--topics", "topics_path", type=_FILE, help="Topics file. Default: the serving model's topics.")
 @click.option("--recipe", "recipe_path", type=_FILE, help="Recipe file. Default: the shipped recipe.")
 @click.option("--gate", "gate_path", type=_FILE, help="What a model must show. Default: the shipped gate.")
@@ -109,6 +115,8 @@ def retrain(  # noqa: PLR0917 - click passes one argument an option, by name
     registry: Path | None,
     corpora: tuple[Path, ...],
     data: tuple[Path, ...],
+    database: str | None,
+    corrections: bool,
     topics_path: Path | None,
     recipe_path: Path | None,
     gate_path: Path | None,
@@ -148,7 +156,7 @@ def retrain(  # noqa: PLR0917 - click passes one argument an option, by name
     task = Task(
         target,
         read_segments(corpora or [CORPUS_DIR], ids),
-        read_segments(data, ids) if data else (),
+        [*(read_segments(data, ids) if data else ()), *(_corrected(database, ids) if corrections else ())],
         topics,
         recipe,
         load_gate(gate_path or DEFAULT_GATE),
@@ -174,6 +182,23 @@ def retrain(  # noqa: PLR0917 - click passes one argument an option, by name
         click.echo(f"report: {folder / 'report.html'}")
     if result.outcome is Outcome.KEPT:
         sys.exit(KEPT)
+
+
+def _corrected(database: str | None, topics: Sequence[str]) -> Iterator["Segment"]:
+    """The standing corrections as labelled segments. The default store need not be there."""
+    from models.database import DEFAULT_FILE, DEFAULT_URL
+    from models.store import Store
+    from training.corpus import Segment
+    from training.corrections import labelled
+
+    if database is None and not DEFAULT_FILE.exists():
+        return
+    with Store(database or DEFAULT_URL) as store:
+        for row in labelled(store.standing()):
+            if not set(row["topics"]) <= set(topics):
+                click.echo(f"{row['id']}: names a topic that the model does not have; left out", err=True)
+                continue
+            yield Segment(row["id"], row["headline"], row["text"], frozenset(row["topics"]), row["group"], row["source"])
 
 
 def _told(result: "Result") -> list[str]:

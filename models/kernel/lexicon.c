@@ -2,6 +2,21 @@
 
 #include <string.h>
 
+uint64_t hash_secrets[2];
+
+int hash_init(void)
+{
+    static const char *const names[] = {"wiretag", "kernel"};
+    for (int i = 0; i < 2; i++) {
+        PyObject *name = PyUnicode_FromString(names[i]);
+        Py_hash_t hash = name ? PyObject_Hash(name) : -1;
+        Py_XDECREF(name);
+        if (hash == -1) return -1;
+        hash_secrets[i] = (uint64_t)hash | 1;
+    }
+    return 0;
+}
+
 /* Lower case of ASCII letters is a bit; digits have it, and `_` becomes what no other word character is. */
 static inline uint64_t pack(uint32_t letter, Py_ssize_t place)
 {
@@ -43,10 +58,13 @@ static int add_word(Lexicon *lexicon, Py_ssize_t index, PyObject *word)
     }
     Py_ssize_t n = PyUnicode_GET_LENGTH(word), start = lexicon->starts[index];
     uint32_t *letters = lexicon->letters + start;
-    for (Py_ssize_t i = 0; i < n; i++) letters[i] = PyUnicode_READ_CHAR(word, i);
-    if (letters[0] == 0) {
-        PyErr_SetString(PyExc_ValueError, "a word begins with NUL");
-        return -1;
+    for (Py_ssize_t i = 0; i < n; i++) {
+        uint32_t letter = letters[i] = PyUnicode_READ_CHAR(word, i);
+        if (letter < 128 && letter != '_' && (letter < 'a' || letter > 'z') && (letter < '0' || letter > '9')) {
+            /* packed it could pass for another word: NUL for a space, `K` for `k` */
+            PyErr_Format(PyExc_ValueError, "the word %R holds what no word of a text in lower case does", word);
+            return -1;
+        }
     }
     lexicon->starts[index + 1] = start + n;
     if (n > lexicon->longest) lexicon->longest = n;
@@ -137,6 +155,7 @@ int words_init(Words *words, PyObject *text)
         words->narrow = words->data;
         if (PyUnicode_IS_ASCII(text)) return 0;
         if (!(words->made = PyMem_Malloc((size_t)words->length))) {
+            words_free(words);
             PyErr_NoMemory();
             return -1;
         }
@@ -149,7 +168,8 @@ int words_init(Words *words, PyObject *text)
         if (words->owned || !special) return 0;
         PyMem_Free(words->made);
         words->made = NULL;
-        text = words->owned = PyObject_CallMethod(text, "lower", NULL);
+        /* of str itself: a subclass may give anything */
+        text = words->owned = PyObject_CallMethod((PyObject *)&PyUnicode_Type, "lower", "O", text);
         if (!text) return -1;
     }
 }

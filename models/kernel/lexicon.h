@@ -54,14 +54,24 @@ void words_free(Words *words);
  * is written to only if the key cannot be packed. Needs no interpreter lock. */
 Py_ssize_t words_next(Words *words, Key *key, Py_ssize_t limit, uint32_t *room);
 
+/* Odd numbers that differ from process to process as Python's own hashes do: with known ones, a page of a megabyte could be written
+ * whose words all fall into the same slots, and takes half a minute to read. */
+extern uint64_t hash_secrets[2];
+
+/* 0, or -1 with an exception set. Once a process, before anything is hashed. */
+int hash_init(void);
+
 static inline uint64_t hash_key(const Key *key)
 {
     uint64_t hash;
     if (!key->letters) {
-        hash = (key->low * 0x9E3779B97F4A7C15u) ^ ((key->high + 0x632BE59BD9B4E019u) * 0xD6E8FEB86659FD93u);
+        hash = (key->low * hash_secrets[0]) ^ ((key->high + 1) * hash_secrets[1]);
     } else {
-        hash = 14695981039346656037u; /* FNV-1a */
-        for (Py_ssize_t i = 0; i < key->n; i++) hash = (hash ^ key->letters[i]) * 1099511628211u;
+        hash = hash_secrets[1];
+        for (Py_ssize_t i = 0; i < key->n; i++) {
+            hash = (hash ^ key->letters[i]) * hash_secrets[0];
+            hash ^= hash >> 32; /* high bits tell low ones, which only hear of lower ones */
+        }
     }
     return hash ^ (hash >> 32);
 }

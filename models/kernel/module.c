@@ -1,5 +1,6 @@
 /* `models._kernel`: what is too slow in Python. Everything in it has a definition in Python that gives the same answer. */
 #include "kernel.h"
+#include "lexicon.h"
 
 static struct PyModuleDef kernel = {
     PyModuleDef_HEAD_INIT,
@@ -10,7 +11,7 @@ static struct PyModuleDef kernel = {
 
 PyMODINIT_FUNC PyInit__kernel(void)
 {
-    PyObject *module = PyModule_Create(&kernel);
+    PyObject *module = hash_init() < 0 ? NULL : PyModule_Create(&kernel);
     if (module && (add_reading(module) < 0 || add_scorer(module) < 0)) Py_CLEAR(module);
     return module;
 }

@@ -17,6 +17,7 @@ typedef struct {
     float *vectors;       /* (n_rows, n_latent) */
     double *rarities;     /* (n_rows) */
     double rarest;
+    int begun;            /* to be made: that happens once, whether it succeeds or not */
 } Vocabulary;
 
 /* Where a stem stands among the lines that are compared; -1 for nowhere. */
@@ -181,9 +182,11 @@ static PyObject *vocabulary_read(Vocabulary *self, PyObject *texts)
         PyErr_SetString(PyExc_TypeError, "texts must be a list");
         return NULL;
     }
+    Py_ssize_t n = PyList_GET_SIZE(texts), d = self->n_latent;
+    if (d && n >= PY_SSIZE_T_MAX / (Py_ssize_t)sizeof(double) / d - 1) return PyErr_NoMemory();
     Reading *reading = PyObject_New(Reading, &ReadingType);
     if (!reading) return NULL;
-    Py_ssize_t n = PyList_GET_SIZE(texts), d = self->n_latent, room = self->n_rows + 256, ids_room = 1024;
+    Py_ssize_t room = self->n_rows + 256, ids_room = 1024;
     Py_ssize_t *last_line = PyMem_Malloc((size_t)room * sizeof *last_line);
     NewStems fresh = {.slots = PyMem_Calloc(256, sizeof(NewStem)), .mask = 255};
     reading->vocabulary = Py_NewRef((PyObject *)self);
@@ -201,6 +204,11 @@ static PyObject *vocabulary_read(Vocabulary *self, PyObject *texts)
     if (failed) PyErr_NoMemory();
     for (Py_ssize_t i = 0; !failed && i < room; i++) last_line[i] = -1;
     for (Py_ssize_t line = 0; !failed && line < n; line++) {
+        if (line >= PyList_GET_SIZE(texts)) {
+            PyErr_SetString(PyExc_RuntimeError, "texts changed while they were read");
+            failed = 1;
+            break;
+        }
         failed = read_line(reading, line, PyList_GET_ITEM(texts, line), &fresh, &last_line, &room, &ids_room) < 0;
         reading->bounds[line + 1] = reading->n_stems;
         const double *vector = reading->vectors + line * d;
@@ -314,13 +322,13 @@ static PyObject *reading_stranger_cues(Reading *self, PyObject *args)
     Py_ssize_t start, end;
     Py_buffer out;
     if (!PyArg_ParseTuple(args, "nnw*", &start, &end, &out)) return NULL;
-    Py_ssize_t n = end - start, d = self->n_latent;
     double *near = NULL;
     PyObject *result = NULL;
-    if (!in_range(self, start, end)) goto done;
+    if (!in_range(self, start, end)) goto done; /* before anything is reckoned with them */
+    Py_ssize_t n = end - start, d = self->n_latent;
     Py_ssize_t columns = n ? out.len / (Py_ssize_t)sizeof(double) / n : N_STRANGER;
-    if (columns < N_STRANGER) {
-        PyErr_SetString(PyExc_ValueError, "out is too small");
+    if (columns < N_STRANGER || !is_aligned(&out, sizeof(double))) {
+        PyErr_SetString(PyExc_ValueError, "out is too small, or not aligned");
         goto done;
     }
     if (!(near = PyMem_Calloc((size_t)d * 2 + 1, sizeof *near))) {
@@ -429,16 +437,17 @@ static int vocabulary_init(Vocabulary *self, PyObject *args, PyObject *kwargs)
     PyObject *stems;
     Py_buffer vectors, rarities;
     static char *names[] = {"stems", "vectors", "rarities", NULL};
-    if (self->lexicon.slots) {
+    if (self->begun) {
         PyErr_SetString(PyExc_RuntimeError, "a vocabulary is made once");
         return -1;
     }
+    self->begun = 1;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "Oy*y*", names, &stems, &vectors, &rarities)) return -1;
     int result = -1;
     Py_ssize_t n = rarities.len / (Py_ssize_t)sizeof(float), cells = vectors.len / (Py_ssize_t)sizeof(float);
     if (lexicon_init(&self->lexicon, stems) < 0) goto done;
-    if (n > self->lexicon.n_words || (n ? cells % n : cells) || self->lexicon.longest > STEM) {
-        PyErr_SetString(PyExc_ValueError, "stems, vectors and rarities do not fit together");
+    if (n > self->lexicon.n_words || (n ? cells % n : cells) || self->lexicon.longest > STEM || !is_aligned(&rarities, sizeof(float))) {
+        PyErr_SetString(PyExc_ValueError, "stems, vectors and rarities do not fit together, or are not aligned");
         goto done;
     }
     self->n_latent = n ? cells / n : 0;

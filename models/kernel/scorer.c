@@ -37,6 +37,7 @@ typedef struct {
     double *bias;
     double logs[N_LOGS];
     Scratch scratch;
+    int begun; /* to be made: that happens once, whether it succeeds or not */
 } Scorer;
 
 typedef struct {
@@ -72,7 +73,7 @@ static int scratch_init(Scratch *scratch, const Scorer *self)
     scratch->counts = PyMem_RawCalloc((size_t)self->n_features, sizeof *scratch->counts);
     scratch->touched = PyMem_RawMalloc(((size_t)self->n_features + 1 /* what `count` writes and does not keep */) * sizeof *scratch->touched);
     scratch->tokens = PyMem_RawMalloc((size_t)scratch->room * sizeof *scratch->tokens);
-    scratch->letters = PyMem_RawMalloc(((size_t)self->lexicon.longest + PACKED) * sizeof *scratch->letters);
+    scratch->letters = PyMem_RawMalloc(((size_t)self->lexicon.longest + PACKED + 1) * sizeof *scratch->letters);
     return scratch->counts && scratch->touched && scratch->tokens && scratch->letters ? 0 : -1;
 }
 
@@ -85,8 +86,9 @@ static int read_tokens(const Scorer *self, Words *words, Scratch *scratch, Count
     memset(counts, 0, sizeof *counts);
     while (n > 0) {
         int held = 0;
-        while (held < AHEAD && (n = words_next(words, &keys[held], longest, scratch->letters)) > 0) {
+        while (held < AHEAD && (n = words_next(words, &keys[held], longest + 1, scratch->letters)) > 0) {
             if (n < 2) continue;
+            /* a letter more than any known word has is never packed: no word passes for its beginning */
             if (keys[held].letters) { /* its letters lie where the next ones will: find it now */
                 keys[held].n = n > longest ? -1 : lexicon_find(&self->lexicon, &keys[held]);
             } else lexicon_prefetch(&self->lexicon, &keys[held]);
@@ -230,8 +232,8 @@ static PyObject *scorer_score_many(Scorer *self, PyObject *args)
     Py_ssize_t n = PyList_GET_SIZE(texts), n_topics = self->n_topics;
     double *scores = out.buf;
     PyObject *result = NULL;
-    if (out.len < n * n_topics * (Py_ssize_t)sizeof *scores) {
-        PyErr_SetString(PyExc_ValueError, "scores is too small");
+    if (out.len < n * n_topics * (Py_ssize_t)sizeof *scores || !is_aligned(&out, sizeof *scores)) {
+        PyErr_SetString(PyExc_ValueError, "scores is too small, or not aligned");
         goto done;
     }
     for (Py_ssize_t i = 0; i < n; i++) {
@@ -267,12 +269,17 @@ static void scorer_dealloc(Scorer *self)
 /* The words that tell English: those of the vocabulary are marked, the others stand behind it. */
 static int mark_function_words(Scorer *self, PyObject *words, PyObject *function_words)
 {
-    Py_ssize_t n = PyList_GET_SIZE(function_words);
-    PyObject *every = PyList_GetSlice(words, 0, PyList_GET_SIZE(words)), *known = PySet_New(words), *wanted = PySet_New(function_words);
-    int failed = !every || !known || !wanted;
-    for (Py_ssize_t i = 0; !failed && i < n; i++) {
-        int there = PySet_Contains(known, PyList_GET_ITEM(function_words, i));
-        failed = there < 0 || (!there && PyList_Append(every, PyList_GET_ITEM(function_words, i)) < 0);
+    /* copies, since the hash of a subclass of str may run anything, that changes the lists too */
+    PyObject *every = PyList_GetSlice(words, 0, self->n_words), *others = PyList_GetSlice(function_words, 0, PY_SSIZE_T_MAX);
+    PyObject *known = every ? PySet_New(every) : NULL, *wanted = others ? PySet_New(others) : NULL;
+    int failed = !known || !wanted;
+    if (!failed && PyList_GET_SIZE(every) != self->n_words) {
+        PyErr_SetString(PyExc_RuntimeError, "words changed while they were read");
+        failed = 1;
+    }
+    for (Py_ssize_t i = 0; !failed && i < PyList_GET_SIZE(others); i++) {
+        int there = PySet_Contains(known, PyList_GET_ITEM(others, i));
+        failed = there < 0 || (!there && PyList_Append(every, PyList_GET_ITEM(others, i)) < 0);
     }
     failed = failed || lexicon_init(&self->lexicon, every) < 0;
     if (!failed && !(self->is_function = PyMem_Calloc((size_t)self->lexicon.n_words + 1, 1))) {
@@ -288,6 +295,7 @@ static int mark_function_words(Scorer *self, PyObject *words, PyObject *function
         }
     }
     Py_XDECREF(every);
+    Py_XDECREF(others);
     Py_XDECREF(known);
     Py_XDECREF(wanted);
     return failed ? -1 : 0;
@@ -347,10 +355,11 @@ static int scorer_init(Scorer *self, PyObject *args, PyObject *kwargs)
     PyObject *words, *function_words;
     Py_buffer pairs, kinds, idf, coef, bias;
     static char *names[] = {"words", "pairs", "kinds", "idf", "coef", "bias", "function_words", NULL};
-    if (self->lexicon.slots || self->n_words) {
+    if (self->begun) {
         PyErr_SetString(PyExc_RuntimeError, "a scorer is made once");
         return -1;
     }
+    self->begun = 1;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!y*y*y*y*y*O!", names, &PyList_Type, &words, &pairs, &kinds, &idf, &coef, &bias,
                                      &PyList_Type, &function_words))
         return -1;
@@ -361,9 +370,14 @@ static int scorer_init(Scorer *self, PyObject *args, PyObject *kwargs)
     const Py_ssize_t given = idf.len / real;
     self->n_features = given + 1; /* and the unknown word */
     self->n_topics = bias.len / real;
-    if (kinds.len != self->n_words * whole || given < self->n_words + self->n_pairs || given >= INT32_MAX ||
-        coef.len != given * self->n_topics * real) {
+    if (kinds.len != self->n_words * whole || given < self->n_words + self->n_pairs || given >= INT32_MAX || self->n_topics >= INT32_MAX ||
+        coef.len / real != given * self->n_topics) {
         PyErr_SetString(PyExc_ValueError, "words, pairs, kinds, idf, coef and bias do not fit together");
+        goto done;
+    }
+    if (!is_aligned(&pairs, sizeof(int32_t)) || !is_aligned(&kinds, sizeof(int32_t)) || !is_aligned(&idf, sizeof(double)) ||
+        !is_aligned(&coef, sizeof(double))) {
+        PyErr_SetString(PyExc_ValueError, "pairs, kinds, idf and coef must be aligned");
         goto done;
     }
     if (mark_function_words(self, words, function_words) < 0 || add_pairs(self, pairs.buf) < 0 || add_kinds(self, kinds.buf) < 0) goto done;

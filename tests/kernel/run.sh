@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The tests of the compiled kernel under AddressSanitizer and UndefinedBehaviorSanitizer; PYTHON names the interpreter.
+# The tests of the compiled kernel under AddressSanitizer and UndefinedBehaviorSanitizer, those of threads under ThreadSanitizer;
+# PYTHON names the interpreter.
 # Where no compiler with sanitizers is, it says so and passes.
 set -Eeuo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -21,4 +22,7 @@ PYTHONPATH="$aside" LD_PRELOAD="$(gcc -print-file-name=libasan.so)" ASAN_OPTIONS
 # Python's own allocator would hide what lies next to a block
 LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)" ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc \
   PYTHONPATH="$aside" timeout 600 "$python" -m pytest -q -p no:cacheprovider tests/unit/test_kernels.py
+gcc -shared -fPIC -g -O1 -fsanitize=thread -I"$include" "$aside"/models/kernel/*.c -o "$aside/models/_kernel$suffix"
+LD_PRELOAD="$(gcc -print-file-name=libtsan.so)" PYTHONPATH="$aside" timeout 300 "$python" -m pytest -q -p no:cacheprovider \
+  tests/unit/test_kernels.py -k threads
 echo "kernel: passed under the sanitizers"

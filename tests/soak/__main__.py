@@ -11,6 +11,7 @@ import random
 import signal
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -147,6 +148,14 @@ def slowest_change(record: Record, switched: list[Switch]) -> float:
     return longest
 
 
+def _time_naps(stop: threading.Event, lateness: list[float]) -> None:
+    """How late the machine is when nothing but the time is asked of it."""
+    while not stop.is_set():
+        began = time.monotonic()
+        time.sleep(0.005)
+        lateness.append(time.monotonic() - began - 0.005)
+
+
 async def soak(server: Running, registry: Registry, seconds: float) -> list[str]:
     """All parts; gives the broken promises."""
     run = Soak(server, registry)
@@ -160,17 +169,26 @@ async def soak(server: Running, registry: Registry, seconds: float) -> list[str]
     print(f"  {rate:.0f} answers a second, load of the machine {os.getloadavg()[0]:.1f}")
 
     print(f"At {STEADY:.0%} of that: {steady:.0f} s", flush=True)
-    record, n = Record(), 16
+    record, n = Record(), CLIENTS
     until = time.monotonic() + steady
+    stop, lateness = threading.Event(), []
+    watch = threading.Thread(target=_time_naps, args=(stop, lateness))
+    watch.start()
     await asyncio.gather(*(paced(server.port, single, record, STEADY * rate / n, until) for _ in range(n)))
+    stop.set()
+    watch.join()
     run.judge_record(record)
     cuts = quantiles(record.latencies, n=100)
     p50, p99 = cuts[49], cuts[98]
     print(f"  p50 {p50 * 1000:.1f} ms, p99 {p99 * 1000:.1f} ms, load of the machine {os.getloadavg()[0]:.1f}")
-    if seconds >= LONG:
-        run.judge(f"p99 / p50 = {p99 / p50:.1f} <= {MOST_SPREAD:.0f}", p99 <= MOST_SPREAD * p50)
-    else:
+    late = quantiles(lateness, n=100)[98]
+    print(f"  the machine itself: a thread that naps wakes late by {late * 1000:.1f} ms at p99")
+    if seconds < LONG:
         print(f"  p99 / p50 = {p99 / p50:.1f}, judged in the long form only")
+    elif late > p50:
+        print(f"  p99 / p50 = {p99 / p50:.1f}, cannot be judged: the machine is later than the service is slow")
+    else:
+        run.judge(f"p99 / p50 = {p99 / p50:.1f} <= {MOST_SPREAD:.0f}", p99 <= MOST_SPREAD * p50)
 
     print(f"Soak: {seconds:.0f} s, a worker killed every {KILL_EVERY:.0f} s, a release activated every {ACTIVATE_EVERY:.0f} s")
     record, samples, switched = Record(), [], []

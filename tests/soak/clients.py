@@ -26,6 +26,9 @@ _SENTENCES = (
 )
 
 
+Answer = tuple[int, dict[str, str], bytes]  # status, headers by their names in lower case, body
+
+
 @dataclass(frozen=True)
 class Question:
     """A well-formed request and the only answers it may get, by version."""
@@ -91,47 +94,81 @@ def post(body: bytes, kind: str = "application/json", *, chunked: bool = False, 
     return head + b"Content-Length: %d\r\n\r\n" % (len(body) if length is None else length) + body
 
 
+class Answers(asyncio.Protocol):
+    """The client's side of a connection, one answer at a time."""
+
+    def __init__(self) -> None:
+        self._received = bytearray()
+        self.answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+
+    def expect(self) -> asyncio.Future[Answer]:
+        """The next answer, in the future."""
+        self.answer = asyncio.get_running_loop().create_future()
+        return self.answer
+
+    def data_received(self, data: bytes) -> None:
+        """Collect bytes until an answer is whole; `100 Continue` is none."""
+        received = self._received
+        received += data
+        end = received.find(b"\r\n\r\n")
+        if end < 0 or self.answer.done():
+            return
+        lines = received[:end].decode("latin-1").split("\r\n")
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
+        whole = end + 4 + int(headers.get("content-length", 0))
+        if len(received) >= whole:
+            self.answer.set_result((int(lines[0].split()[1]), headers, bytes(received[end + 4 : whole])))
+            del received[:whole]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """What was still to come will not."""
+        if not self.answer.done():
+            self.answer.set_exception(exc or EOFError())
+            self.answer.exception()  # seen, whether or not anybody waits for it
+
+
 class Connection:
     """A kept connection that is opened when needed."""
 
     def __init__(self, port: int):
         self._port = port
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._transport: asyncio.Transport | None = None
+        self._answers: Answers | None = None
 
-    async def ask(self, request: bytes) -> tuple[int, dict[str, str], bytes]:
+    async def ask(self, request: bytes) -> Answer:
         """Status, headers and body. Raises `OSError` and `EOFError`; the connection is then closed."""
         try:
-            if self._streams is None:
-                self._streams = await asyncio.open_connection("127.0.0.1", self._port)
-            reader, writer = self._streams
-            writer.write(request)
-            status, headers, body = await read_answer(reader)
+            if self._transport is None or self._transport.is_closing():
+                await self.open()
+            expected = self._answers.expect()
+            self._transport.write(request)
+            answer = await expected
         except BaseException:
             self.close()
             raise
-        if headers.get("connection") == "close":
+        if answer[1].get("connection") == "close":
             self.close()
-        return status, headers, body
+        return answer
+
+    async def open(self) -> tuple[asyncio.Transport, asyncio.Future[Answer]]:
+        """Open it, for a caller that writes its request in its own way."""
+        loop = asyncio.get_running_loop()
+        self._transport, self._answers = await loop.create_connection(Answers, "127.0.0.1", self._port)
+        return self._transport, self._answers.answer
 
     def close(self) -> None:
         """Close it, if it is open."""
-        if self._streams is not None:
-            self._streams[1].close()
-            self._streams = None
-
-
-async def read_answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], bytes]:
-    """One answer. Raises `EOFError` where it is not whole."""
-    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)}
-    return int(head[0].split()[1]), headers, await reader.readexactly(int(headers["content-length"]))
+        if self._transport is not None:
+            self._transport.close()
+            self._transport = None
 
 
 async def ask_and_check(connection: Connection, question: Question, record: Record, since: float | None = None) -> int:
     """Ask once: the answer must be that of one version, or 503. Breaks are allowed only around a kill. Gives the status or 0."""
     sent = time.monotonic()
     try:
-        status, headers, body = await asyncio.wait_for(connection.ask(question.request), 60)
+        async with asyncio.timeout(60):
+            status, headers, body = await connection.ask(question.request)
     except TimeoutError:
         record.fault("no answer in 60 s")
         return 0
@@ -198,7 +235,8 @@ MALFORMED: list[tuple[bytes, set[int]]] = [
 async def ill_behaved(port: int, record: Record, kind: str) -> None:
     """One request of a kind that no service is spared; it must end, and must not be taken for a good one."""
     try:
-        await asyncio.wait_for(_KINDS[kind](port, record), 60)
+        async with asyncio.timeout(60):
+            await _KINDS[kind](port, record)
     except TimeoutError:
         record.fault(f"{kind}: the server waits without end")
     except (OSError, EOFError):
@@ -226,33 +264,31 @@ async def _oversized(port: int, record: Record) -> None:
 
 async def _slow(port: int, record: Record) -> None:
     request = post(b'{"text": "' + _SENTENCES[0].encode() * 200 + b'"}')
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    answer = asyncio.ensure_future(read_answer(reader))
+    connection = Connection(port)
+    transport, answer = await connection.open()
     try:
         for byte in request[: random.randrange(5, 200)]:
-            writer.write(bytes([byte]))
+            transport.write(bytes([byte]))
             await asyncio.wait([answer], timeout=0.2)
             if answer.done():
                 break
         status, _, _ = await answer
     finally:
-        answer.cancel()
-        writer.close()
+        connection.close()
     if status not in {408, 503}:
         record.fault(f"slow: {status}")
     record.counts[f"slow: {status}"] += 1
 
 
 async def _aborted(port: int, record: Record) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    transport, _ = await Connection(port).open()
     request = post(b'{"text": "' + _SENTENCES[0].encode() * random.choice((1, 3000)) + b'"}')
-    writer.write(request[: random.randrange(1, len(request))] if random.random() < 0.5 else request)
+    transport.write(request[: random.randrange(1, len(request))] if random.random() < 0.5 else request)
     await asyncio.sleep(random.uniform(0, 0.01))
     # no farewell: the server meets a reset
-    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    writer.close()
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
     record.counts["aborted"] += 1
-    del reader
 
 
 _KINDS: dict[str, Any] = {"malformed": _malformed, "oversized": _oversized, "slow": _slow, "aborted": _aborted}

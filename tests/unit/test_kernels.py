@@ -1,6 +1,9 @@
 """The compiled kernel and the reference give the same numbers."""
 
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -91,6 +94,7 @@ def test_places_outside_are_refused() -> None:
         lambda: lines.stranger_cues(-1, 1, np.zeros((2, 24))),
         lambda: lines.opening_cues(0, 2),
         lambda: lines.share(0, 1, 1, 5),
+        lambda: lines.stranger_cues(-sys.maxsize - 1, sys.maxsize, np.zeros((2, 24))),
     ):
         with pytest.raises(IndexError):
             call()
@@ -176,6 +180,22 @@ def test_many_texts_are_scored_as_each_alone() -> None:
         SCORERS[1].score_many(texts, np.empty(3))
 
 
+def test_threads_share_a_scorer() -> None:
+    """Texts so long that other threads run meanwhile, among short ones that those score: each gets its own answer."""
+    texts = ["kim sanctions of " * 8000, "élysée санкции İ " * 8000, "kim", "of the 12", "élysée " * 9]
+    expected = {text: SCORERS[0].score(text) for text in texts}
+
+    def work(number: int) -> None:
+        for turn in range(40):
+            text = texts[(number + turn) % len(texts)]
+            margins, _, *counts = SCORERS[1].score(text)
+            np.testing.assert_allclose(margins, expected[text][0], rtol=0, atol=1e-9)
+            assert counts == list(expected[text][2:])
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(work, range(12)))
+
+
 @pytest.mark.parametrize("broken", range(7))
 def test_a_model_that_does_not_fit_together_is_refused(broken: int) -> None:
     """Shapes, indices and repeats are checked before anything is scored."""
@@ -193,6 +213,120 @@ def test_a_model_that_does_not_fit_together_is_refused(broken: int) -> None:
         compiled.Scorer(*arguments)
     with pytest.raises(RuntimeError, match="not made"):
         compiled.Scorer.__new__(compiled.Scorer).score("text")
+
+
+def _model_of(words: list[str]) -> tuple[Any, ...]:
+    n = len(words)
+    none = np.zeros((0, 2), np.int32)
+    return (words, none, np.full(n, -1, np.int32), np.ones(n), np.arange(1.0, n + 1)[:, None], np.zeros(1), ["of", "the"])
+
+
+@pytest.mark.parametrize("longest", [2, 15, 16, 17, 40])
+def test_no_word_passes_for_its_beginning(longest: int) -> None:
+    """A word that goes on where the longest known one ends is another word."""
+    scorers = [kind(*_model_of(["x" * longest])) for kind in (scoring.Scorer, compiled.Scorer)]
+    for tail in ("", "x", "é", "x" * 30, "é" * 30):
+        ours, theirs = (scorer.score("the " + "x" * longest + tail) for scorer in scorers)
+        assert ours == theirs
+        assert ours[3] == (not tail)
+
+
+@pytest.mark.parametrize("word", ["Kim", "a b", "a\x00", "\x00a", "\x7f", "a-b"])
+def test_words_that_no_text_has_are_refused(word: str) -> None:
+    """Packed, they would be taken for other words."""
+    with pytest.raises(ValueError, match="no word of a text"):
+        compiled.Scorer(*_model_of([word]))
+    with pytest.raises(ValueError, match="no word of a text"):
+        compiled.Vocabulary([word], np.ones((1, 1), np.float32), np.ones(1, np.float32))
+
+
+class _Spiteful(str):
+    """A text that empties lists when it is asked for anything."""
+
+    prey: tuple[list[Any], ...] = ()
+
+    def lower(self) -> Any:
+        for victim in self.prey:
+            victim.clear()
+        return 5
+
+    def __hash__(self) -> int:
+        self.lower()
+        return str.__hash__(self)
+
+    __eq__ = str.__eq__
+
+
+def test_what_subclasses_of_str_do_harms_nothing() -> None:
+    """A text is read as `str` reads it; words are the ones that were handed in, whatever becomes of their list meanwhile."""
+    words, others = [_Spiteful("kim"), "met"], ["of", "the", *(f"f{i}" for i in range(9999))]
+    lines = [_Spiteful("İ kim"), *["a line of text"] * 9999]
+    _Spiteful.prey = (words, others)
+    arguments = _model_of(["kim", "met"])
+    scorer = compiled.Scorer(words, *arguments[1:-1], others)
+    assert scorer.score("of kim") == scoring.Scorer(*arguments).score("of kim")
+    _Spiteful.prey = (lines,)
+    assert scorer.score(_Spiteful("İ kim met")) == scorer.score("İ kim met")
+    read = compiled.Vocabulary(["kim"], np.ones((1, 1), np.float32), np.ones(1, np.float32)).read(lines)
+    assert read.share(0, 1, 0, 1) == 1.0
+    assert len(lines) == 10_000  # nothing was asked of it
+
+
+def test_a_scorer_is_made_once() -> None:
+    """Neither a second time nor from within the first."""
+    scorer = compiled.Scorer.__new__(compiled.Scorer)
+
+    class Again(str):
+        def __hash__(self) -> int:
+            with pytest.raises(RuntimeError, match="made once"):
+                scorer.__init__(*_model_of(["met"]))
+            return 7
+
+    scorer.__init__(*_model_of([])[:-1], [Again("of")])
+    with pytest.raises(RuntimeError, match="made once"):
+        scorer.__init__(*_model_of(["met"]))
+    assert scorer.score("of the")[2:] == (2, 0, 2, 1)
+
+
+def test_numbers_that_are_not_aligned_are_refused() -> None:
+    """No processor is asked to read a number across the places where it may lie."""
+
+    def shifted(array: np.ndarray) -> np.ndarray:
+        return np.frombuffer(b"\0" + array.tobytes(), np.uint8)[1:]
+
+    for broken in range(1, 5):
+        arguments = list(MODEL)
+        arguments[broken] = shifted(arguments[broken])
+        with pytest.raises(ValueError, match="aligned"):
+            compiled.Scorer(*arguments)
+    with pytest.raises(ValueError, match="aligned"):
+        compiled.Vocabulary(["one"], np.ones((1, 1), np.float32), shifted(np.ones(1, np.float32)))
+    with pytest.raises(ValueError, match="aligned"):
+        SCORERS[1].score_many(["text"], np.frombuffer(bytearray(25), np.uint8)[1:])
+    with pytest.raises(ValueError, match="aligned"):
+        COMPILED.read(["text"]).stranger_cues(0, 1, np.frombuffer(bytearray(24 * 8 + 1), np.uint8)[1:])
+
+
+def test_no_page_makes_reading_slow() -> None:
+    """Words chosen to fall into the same slots of the table, as a known hash allows, take no longer than others."""
+    rng, n, mask = np.random.default_rng(1), 20_000, np.uint64(2**16 - 1)
+    letters = rng.integers(ord("a"), ord("z") + 1, (2_600_000, 6)).astype(np.uint64)
+    packed = (letters << (np.arange(6, dtype=np.uint64) * np.uint64(8))).sum(axis=1)
+    hashes = packed * np.uint64(0x9E3779B97F4A7C15) ^ np.uint64(0x632BE59BD9B4E019 * 0xD6E8FEB86659FD93 % 2**64)
+    chosen = ((hashes ^ hashes >> np.uint64(32)) & mask) < 600
+
+    def seconds(rows: np.ndarray) -> float:
+        words = [bytes(row).decode() for row in rows[:n].astype(np.uint8)]
+        lines = [" ".join(words[at : at + 100]) for at in range(0, n, 100)]
+        times = []
+        for _ in range(3):
+            start = time.process_time()
+            COMPILED.read(lines)
+            times.append(time.process_time() - start)
+        return min(times)
+
+    assert chosen.sum() > n
+    assert seconds(letters[chosen]) < 10 * seconds(letters) + 0.01
 
 
 def test_the_reference_can_be_forced(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """No input takes more than its share of time: ten times the text costs about ten times the work, whatever it says."""
 
+import gc
 import importlib
 import inspect
 import pkgutil
@@ -68,6 +69,14 @@ BOUNDED = {
     "models.furniture._MENU_SPLIT": "lines, whose white space is short: `_LINE` ends at breaks, tabs and wide space part items",
     "models.html._BESIDE": "text in which white space is one blank",
 }
+
+
+@pytest.fixture(autouse=True)
+def no_collector() -> Iterator[None]:
+    """Without the garbage collector, which would count what other tests left."""
+    gc.disable()
+    yield
+    gc.enable()
 
 
 def _seconds(work: Callable[[str], object], text: str, tries: int) -> float:

@@ -1,6 +1,7 @@
 """Which model serves is one small file, replaced atomically."""
 
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -59,3 +60,35 @@ def test_an_empty_place_is_refused_with_the_remedy(tmp_path: Path) -> None:
         Registry(tmp_path).load_current()
     with pytest.raises(ReleaseError, match="no version served before"):
         Registry(tmp_path).rollback()
+
+
+def test_two_activations_at_once_leave_one_of_the_two(registry: Registry) -> None:
+    """What serves and what served before are always the two, whoever was last."""
+    for _ in range(5):
+        threads = [threading.Thread(target=registry.activate, args=(version,)) for version in ("a", "b", "a", "b")]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert {registry.current(), registry.previous()} == {"a", "b"}
+    assert registry.rollback() != registry.previous()
+
+
+def test_an_activation_that_was_cut_short_is_not_rolled_back_to_itself(registry: Registry) -> None:
+    """Between the two renames of an activation the old version is current and previous: there is nothing to go back to."""
+    (registry.root / "previous").write_text("a\n")
+    assert registry.previous() is None
+    with pytest.raises(ReleaseError, match="no version served before"):
+        registry.rollback()
+    registry.activate("b")
+    assert (registry.current(), registry.previous()) == ("b", "a")
+
+
+def test_a_registry_that_cannot_be_written_says_so(registry: Registry) -> None:
+    """Not a traceback; and nothing is left behind."""
+    (registry.root / ".lock").unlink()
+    (registry.root / ".lock").mkdir()  # what root cannot write either
+    with pytest.raises(ReleaseError, match="make the registry writable"):
+        registry.activate("b")
+    assert registry.current() == "a"
+    assert [path.name for path in registry.root.iterdir() if path.name.startswith(".")] == [".lock"]

@@ -39,7 +39,7 @@ export function card(segment, topics, { onselect = () => {}, ondone = () => {} }
   plain();
 
   function chip(topic) {
-    const bar = h("meter", { min: 0, max: 1, value: topic.score, low: topic.threshold, "aria-hidden": "true" });
+    const bar = h("meter", { min: 0, max: 1, optimum: 1, value: topic.score, low: topic.threshold, "aria-hidden": "true" });
     return h("button", { type: "button", class: `chip ${topic.decision}`, "aria-expanded": "false", onclick: (event) => explain(topic, event.currentTarget) },
       topic.label, " ", h("strong", {}, percent(topic.score)), bar,
       h("span", { class: "soft" }, ` ${topic.decision === "none" ? "not given" : topic.decision}, from ${percent(topic.threshold)}`));

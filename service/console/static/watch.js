@@ -53,7 +53,7 @@ function draw(all, drift) {
   show(byId("watch-charts"), h("div", { class: "charts" },
     bars("Topics: assigned, and for review", names.map((topic) => {
       const [given, doubt] = ["assigned", "review"].map((decision) => sum("wiretag_topics_total", { topic, decision }));
-      return { label: topic, told: `${count(given)} + ${count(doubt)}`, parts: [{ value: given, name: "bar-fill", title: "assigned" }, { value: doubt, name: "bar-doubt", title: "for review" }] };
+      return { label: topic, told: `${count(given)}\u00a0+\u00a0${count(doubt)}`, parts: [{ value: given, name: "bar-fill", title: "assigned" }, { value: doubt, name: "bar-doubt", title: "for review" }] };
     })),
     bars("Without a topic, by reason", reasons.map((reason) => {
       const value = sum("wiretag_none_total", { reason });
