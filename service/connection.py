@@ -14,7 +14,7 @@ from gunicorn.workers.gthread import TConn
 SLOWEST = 10_000  # bytes a second: for every so many that came or went, a client is given another second
 SMALL = 65_536  # bytes: requests up to this size are gathered without a thread
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{0,12})", re.IGNORECASE)
-_LATE = re.compile(rb"\r\n(?:transfer-encoding|expect):", re.IGNORECASE)
+_LATE = re.compile(rb"\r\n(?:transfer-encoding:|expect:|content-type:[ \t]*application/x-ndjson)", re.IGNORECASE)
 
 
 class ClientSocket(socket.socket):

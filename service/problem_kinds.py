@@ -27,7 +27,7 @@ KINDS = (
         "use a key with the role that is named",
     ),
     Kind(
-        "malformed-request",
+        "not-http",
         414,
         "not HTTP as this server reads it (also 417, 431, 501): an address or header too long, an unknown coding",
         "mend the client",

@@ -115,8 +115,16 @@ def run(app: Flask, settings: Settings) -> None:
         "proc_name": "wiretag",
         **worker_hooks(),
     }
+    _few_arenas()
     _warm(app)
     _Server(app, options).run()
+
+
+def _few_arenas() -> None:
+    """Have all threads share one heap of glibc: each would else keep one of its own, and a worker has many threads."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(-8, 1)  # M_ARENA_MAX of malloc.h
 
 
 def _warm(app: Flask) -> None:

@@ -48,7 +48,8 @@ def stream(release: Release, settings: Settings) -> Response:
     answers = Answers(release, settings, options, Seen(N_STORIES) if duplicates else None)
     response = Response(stream_with_context(_whole(answers, settings)), content_type=STREAM_TYPE)
     response.headers["X-Accel-Buffering"] = "no"  # nginx would hold results back
-    response.call_on_close(running.release)
+    mine = [running]  # a server may close a response twice
+    response.call_on_close(lambda: mine.pop().release() if mine else None)
     return response
 
 

@@ -226,7 +226,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Answer what never reached the app, with no word of it in the answer or the log."""
         if isinstance(exc, ParseException):
             status = next((status for kind, status in _STATUSES.items() if isinstance(exc, kind)), 400)
-            problem = Problem(status, f"not HTTP as this server reads it ({type(exc).__name__})", kind="malformed-request")
+            kind = "malformed-request" if status == 400 else "not-http"
+            problem = Problem(status, f"not HTTP as this server reads it ({type(exc).__name__})", kind=kind)
         else:
             problem = Problem(500, "an error of ours; the log has its place under this instance")
         with suppress(OSError):  # it does not listen any more

@@ -73,7 +73,7 @@ def test_what_cannot_be_switched_is_a_problem(server: Running, registry: Registr
     assert server.call("/models/rollback", {})[1]["type"] == "/docs/errors#not-switched"
     for sender in ({"Origin": "http://elsewhere.example"}, {"Sec_Fetch_Site": "cross-site"}, {"Sec_Fetch_Site": "same-site"}):
         status, problem = server.call(f"/models/{second}/activate", {}, **sender)
-        assert (status, problem["type"]) == (403, "/docs/errors#foreign-origin")
+        assert (status, problem["type"]) == (403, "/docs/errors#not-allowed")
     (registry.folder(second) / "coef.npy").write_bytes(b"")
     status, problem = server.call(f"/models/{second}/activate", {})
     assert (status, problem["detail"]) == (

@@ -70,6 +70,8 @@ def fuzz(app: Flask, numbers: range, seed: int) -> Outcome:
                 chunks, status_line, headers = run_wsgi_app(app, environ)
                 body, status = b"".join(chunks), int(status_line[:3])
                 getattr(chunks, "close", lambda: None)()  # as a server does
+            except ConnectionResetError:  # how a stream whose body breaks off ends its connection
+                body, status, headers, fault = b"", 0, None, None
             except Exception as error:  # noqa: BLE001, RUF100 whatever comes out of the app is what is looked for
                 body, status, headers, fault = b"", 0, None, f"{type(error).__name__} came out of the app"
             else:

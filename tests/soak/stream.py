@@ -23,7 +23,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
-from benchmarks.serving import texts_of_the_wires_length
+from benchmarks.texts import texts_of_the_wires_length
 from models.topics import load_topics
 
 _START = "from models.cli import main; main()"
@@ -91,7 +91,7 @@ def serve(folder: Path, before: str = "", **settings: object) -> Iterator[Server
 
 def block_of_documents(form: str, n_characters: int = 6000) -> list[bytes]:
     """350 lines, a megabyte or less together, with their place in the block for an id; `form` is text or page."""
-    texts = texts_of_the_wires_length(TOPICS)[:350]
+    texts = texts_of_the_wires_length()[:350]
     return [json.dumps({"document_id": str(n), form: text[:n_characters]}).encode() + b"\n" for n, text in enumerate(texts)]
 
 
