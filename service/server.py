@@ -138,11 +138,8 @@ def _warm(app: Flask) -> None:
         pass  # finding an address for the first time sorts them all
     gc.freeze()
     gc.enable()
-    if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
-        mallopt(_M_ARENA_MAX, 1)  # else glibc keeps a heap for every thread, and each what its thread once needed
 
 
-_M_ARENA_MAX = -8
 _SAMPLE = "The council met on Monday and said nothing.\n" * 3
 
 
