@@ -41,6 +41,11 @@ class ClientSocket(socket.socket):
         if self.held is None:
             super().setblocking(flag)
 
+    def settimeout(self, value: float | None, /) -> None:
+        """As every socket's, but not while it is held."""
+        if self.held is None:
+            super().settimeout(value)
+
     def sendall(self, data: Any, flags: int = 0, /) -> None:
         """Send all of it in `patience` seconds and one for every `SLOWEST` bytes."""
         if self.held is not None:
