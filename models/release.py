@@ -120,7 +120,8 @@ def write_release(root: Path, manifest: dict[str, Any], files: Mapping[str, byte
     """Write a release folder whole or not at all, verify it by loading it, and give its path.
 
     `manifest` lacks only `format` and `files`. The folder is written aside and renamed. An existing release with the same
-    version is left as it is when its model files are the same, and is never overwritten when they differ.
+    version is left as it is when its model files are the same, and is never overwritten when they differ. Raises
+    `ReleaseError`, on a full disk too.
     """
     target = root / str(manifest["version"])
     manifest = {"format": FORMAT, **manifest, "files": {name: _digest(files[name]) for name in sorted(files)}}
@@ -130,20 +131,23 @@ def write_release(root: Path, manifest: dict[str, Any], files: Mapping[str, byte
             raise ReleaseError(f"{target}: a different model already has this version; releases are never changed")
         verify_release(target)
         return target
-    root.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=".new-", dir=root))
     try:
-        for name, content in {**files, "manifest.json": _json_bytes(manifest)}.items():
-            with (aside / name).open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        verify_release(aside)
-        aside.chmod(0o755)
-        aside.rename(target)
-    except BaseException:
-        shutil.rmtree(aside, ignore_errors=True)
-        raise
+        root.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=".new-", dir=root))
+        try:
+            for name, content in {**files, "manifest.json": _json_bytes(manifest)}.items():
+                with (aside / name).open("wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+            verify_release(aside)
+            aside.chmod(0o755)
+            aside.rename(target)
+        except BaseException:
+            shutil.rmtree(aside, ignore_errors=True)
+            raise
+    except OSError as error:
+        raise ReleaseError(f"{root}: cannot be written ({error.strerror}); free some space or mend its rights") from None
     return target
 
 

@@ -262,6 +262,31 @@ def test_the_service_finds_a_database_that_came_back(
     app.extensions["wiretag_store"].close()
 
 
+def test_a_full_disk_is_said_and_healed_from(
+    small_disk: Path, release: Release, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """503 with when to come back, documents are tagged on, and with space again the same request is stored, once."""
+    monkeypatch.setattr(service_store, "REST", 0.0)
+    app = create_app(Settings(database_url=f"sqlite:///{small_disk}/c.db"), release)
+    client, ballast = app.test_client(), small_disk / "ballast"
+    assert client.post("/corrections", json=BODY).status_code == 201
+    ballast.write_bytes(b"\0" * (500_000))
+    answers = []
+    for number in range(100):
+        sent = {**BODY, "text": f"Text {number}. " + "swarm " * 4_000}
+        answers.append(client.post("/corrections", json=sent, headers={"Idempotency-Key": str(number)}))
+        if answers[-1].status_code != 201:
+            break
+    refused = answers[-1]
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
+    assert "the disk is full" in capsys.readouterr().out
+    assert client.post("/classify", json={"text": BODY["text"]}).status_code == 200
+    ballast.unlink()
+    assert client.post("/corrections", json=sent, headers={"Idempotency-Key": str(number)}).status_code == 201
+    assert len(client.get("/corrections?limit=200").json["corrections"]) == 1 + len(answers)
+    app.extensions["wiretag_store"].close()
+
+
 def test_settings_refuse_what_is_no_address() -> None:
     """A wrong address is told before the service starts, without repeating the password that it may hold."""
     from models.errors import InputError
