@@ -76,6 +76,7 @@ test-containers: ## build the image and run it; root on a Debian machine, else s
 SOAK_SECONDS ?= 600   # make test-soak SOAK_SECONDS=12 for a short form
 test-soak: $(VENV)/.test ## the service at its limit, its workers killed, its models switched; 10,000 corrections by eight writers; 30 retrainings and activations killed
 	$(BIN)/python -m tests.soak --seconds $(strip $(SOAK_SECONDS))
+	$(BIN)/python -m tests.soak.fuzz $$(( $(strip $(SOAK_SECONDS)) * 200 ))
 	WIRETAG_SOAK_CORRECTIONS=$$(( $(strip $(SOAK_SECONDS)) * 16 )) $(BIN)/python -m pytest -s tests/integration/test_corrections_server.py
 	WIRETAG_SOAK_KILLS=$$(( ($(strip $(SOAK_SECONDS)) + 19) / 20 )) $(BIN)/python -m pytest tests/integration/test_killed.py
 

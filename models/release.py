@@ -75,7 +75,8 @@ def load_release(folder: Path) -> Release:
             raise ValueError(f"{version!r} cannot be the name of a version")
         weights = _weights(files, len(topics))
         prior = float(manifest["calibration"]["prior"])
-        log_odds(prior)  # what `with_prior` will take it for
+        if not 0 < prior < 1:
+            raise ValueError(f"a prior of {prior} is no share")
         reference = parse_reference(manifest.get("reference"), [topic.id for topic in topics], prior)
         release = Release(version, topics, cuts, Scorer(weights), read_segmenter(files), manifest, reference)
         _selftest(release, files["selftest.jsonl"], folder)
