@@ -7,7 +7,7 @@ FUZZ_SECONDS ?= 60    # make fuzz-kernel: for each target
 BIN     = $(VENV)/bin
 PIP     = $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: install serve train test lint audit bench bench-http bench-servers bench-peers bench-curves docs test-kernel fuzz-kernel test-alerts test-clients test-deploy test-soak test-containers wheel lock clean
+.PHONY: install serve train test lint audit bench bench-http bench-servers bench-peers bench-curves bench-sizing docs test-kernel fuzz-kernel test-alerts test-clients test-deploy test-soak test-containers wheel lock clean
 
 install: $(VENV)/.serve ## set-up alone
 
@@ -94,6 +94,9 @@ bench-peers: $(VENV)/.test ## the service against its peers, which are installed
 
 bench-curves: $(VENV)/.test ## the pictures of docs/: how scoring grows; needs wrk
 	$(BIN)/python -m benchmarks.curves $(ARGS)
+
+bench-sizing: $(VENV)/.test ## the table of sizes in docs/operate.md (ARGS=--write); needs wrk
+	$(BIN)/python -m benchmarks.sizing $(ARGS)
 
 docs: $(VENV)/.test ## renew the parts of the README that come from the program
 	$(BIN)/python -m docs.refresh
