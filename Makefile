@@ -73,8 +73,8 @@ wheel: $(VENV)/.serve ## a wheel in dist/ with the kernel compiled, for machines
 test-alerts: $(VENV)/.test ## alert rules, dashboard and metrics, checked by promtool; skipped with the reason where there is none
 	PYTHON=$(abspath $(BIN)/python) tests/alerts/run.sh
 
-test-containers: ## build the image and run it; root on a Debian machine, else skipped with the reason
-	tests/containers/run.sh
+test-containers: $(VENV)/.test ## build the images and try the deployment; needs Docker or root on Debian, else skipped with the reason
+	PYTHON=$(abspath $(BIN)/python) tests/containers/run.sh
 
 SOAK_SECONDS ?= 600   # make test-soak SOAK_SECONDS=12 for a short form
 test-soak: $(VENV)/.test ## the service at its limit, its workers killed, its models switched; 10,000 corrections by eight writers
@@ -107,6 +107,7 @@ lock: ## renew the lock files; needs uv. The rooms' locks agree because each is 
 	$(UV_COMPILE) --extra bulk --extra postgres --extra redis --extra trace --extra train --extra dev -o tests/requirements.txt
 	$(UV_COMPILE) --extra train -c tests/requirements.txt -o training/requirements.txt
 	$(UV_COMPILE) -c tests/requirements.txt -o service/requirements.txt
+	$(UV_COMPILE) --extra postgres --extra redis -c tests/requirements.txt -o service/requirements-image.txt
 	$(UV_LOCK) tests/clients/requirements.in -o tests/clients/requirements.txt
 	$(UV_LOCK) tests/deploy/requirements.in -o tests/deploy/requirements.txt
 

@@ -12,6 +12,7 @@
 Nothing is unpickled and nothing in the files is believed: what does not fit together is refused before it is used.
 """
 
+import errno
 import hashlib
 import json
 import math
@@ -129,8 +130,11 @@ def write_release(root: Path, manifest: dict[str, Any], files: Mapping[str, byte
             raise ReleaseError(f"{target}: a different model already has this version; releases are never changed")
         verify_release(target)
         return target
-    root.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=".new-", dir=root))
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=".new-", dir=root))
+    except OSError as error:
+        raise _unwritable(root, error) from None
     try:
         for name, content in {**files, "manifest.json": _json_bytes(manifest)}.items():
             with (aside / name).open("wb") as file:
@@ -140,10 +144,27 @@ def write_release(root: Path, manifest: dict[str, Any], files: Mapping[str, byte
         verify_release(aside)
         aside.chmod(0o755)
         aside.rename(target)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(aside, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise _unwritable(root, error) from None
         raise
     return target
+
+
+def copy_release(folder: Path, root: Path) -> Path:
+    """Write a release folder into another registry's folder of releases, as `write_release` does, and give its path."""
+    manifest = read_manifest(folder)
+    try:
+        files = {name: (folder / name).read_bytes() for name in manifest["files"]}
+    except OSError as error:
+        raise ReleaseError(f"{folder}: {error.filename} cannot be read ({error.strerror}); restore the folder") from None
+    return write_release(root, {key: manifest[key] for key in manifest if key not in ("format", "files")}, files)
+
+
+def _unwritable(root: Path, error: OSError) -> ReleaseError:
+    remedy = "free some space" if error.errno == errno.ENOSPC else f"make it writable for user {os.getuid()}"
+    return ReleaseError(f"{root}: the model cannot be written ({error.strerror}); {remedy}")
 
 
 def weights_files(weights: Weights) -> dict[str, bytes]:
