@@ -70,9 +70,7 @@ SPOILT: dict[str, Callable[[list[Object]], Any]] = {
     "a misspelt field": lambda all_: _pod(all_)["containers"][0].update(readinesProbe={}),
     "a field in the wrong place": lambda all_: _of(all_, "Deployment")["spec"].update(terminationGracePeriodSeconds=5),
     "a number as text": lambda all_: _of(all_, "HorizontalPodAutoscaler")["spec"].update(minReplicas="two"),
-    "a setting that is no text": lambda all_: _pod(all_)["containers"][0]["env"].append(
-        {"name": "WIRETAG_WORKERS", "value": 2}
-    ),
+    "a setting that is no text": lambda all_: _pod(all_)["containers"][0].update(env=[{"name": "WIRETAG_WORKERS", "value": 2}]),
     "no selector": lambda all_: _of(all_, "Deployment")["spec"].pop("selector"),
     "a probe without a port": lambda all_: _pod(all_)["containers"][0]["livenessProbe"]["httpGet"].pop("port"),
     "a kind that is gone": lambda all_: _of(all_, "PodDisruptionBudget").update(apiVersion="policy/v1beta1"),

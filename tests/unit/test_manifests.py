@@ -3,16 +3,16 @@
 import os
 import re
 import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 from flask.testing import FlaskClient
 
+from models.cli import wiretag
 from models.registry import Registry
 from service.keys import read_keys
 from service.settings import Settings
@@ -55,18 +55,20 @@ def _settings(pod: dict[str, Any]) -> dict[str, str]:
     """What a pod's first container sets in so many words."""
     container = pod["containers"][0]
     given = {each["name"]: each["value"] for each in container.get("env", ()) if "value" in each}
-    return {**(CONFIG if "envFrom" in container else {}), **given}
+    values = {**(CONFIG if "envFrom" in container else {}), **given}
+    return {name: value for name, value in values.items() if not name.endswith("_FILE")}  # not there on this machine
 
 
 def test_every_variable_is_a_setting() -> None:
     """A name that the program does not read would be a wish; each value is one that it takes."""
     known = {f"WIRETAG_{each.name.upper()}" for each in fields(Settings)}
+    known |= {f"WIRETAG_{each.name.upper()}_FILE" for each in fields(Settings) if each.metadata.get("secret")}
     overlay = _read(KUBERNETES / "overlays" / "newsroom" / "kustomization.yaml")["configMapGenerator"][0]["literals"]
     named = {each["name"] for pod in PODS.values() for container in _containers(pod) for each in container.get("env", ())}
     assert named | CONFIG.keys() | _environment(overlay).keys() <= known
     for pod in PODS.values():
         Settings.from_environment(_settings(pod))
-    Settings.from_environment({**CONFIG, **_environment(overlay)})
+    Settings.from_environment({**_settings(PODS["service"]), **_environment(overlay)})
 
 
 def test_one_port_everywhere() -> None:
@@ -126,9 +128,10 @@ def test_pods_are_hardened(pod: dict[str, Any]) -> None:
 def test_images_are_those_that_are_built() -> None:
     """The names are compose.yaml's, and the overlay replaces every one of them."""
     named = {container["image"] for pod in PODS.values() for container in _containers(pod)}
-    built = set(re.findall(r"^\s+image: (wiretag\S*)", (ROOT / "compose.yaml").read_text(encoding="utf-8"), re.MULTILINE))
-    assert "wiretag:0.1" in built
-    assert {image for image in named if image not in built} <= {"wiretag-train:0.1"}
+    built = set(
+        re.findall(r"^\s+image: \S*\b(wiretag[\w-]*:[\d.]+)", (ROOT / "compose.yaml").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    assert named == built
     replaced = {each["name"] for each in _read(KUBERNETES / "overlays" / "newsroom" / "kustomization.yaml")["images"]}
     assert replaced == {image.partition(":")[0] for image in named}
 
@@ -145,33 +148,28 @@ def test_a_stop_is_waited_for_and_streams_have_room(pod: dict[str, Any]) -> None
 
 
 def test_paths_of_settings_are_mounted() -> None:
-    """Model and keys lie where volumes are; the file of keys is a key of its secret, whose example is one that is read."""
-    container = PODS["service"]["containers"][0]
-    mounts = {each["mountPath"]: each["name"] for each in container["volumeMounts"]}
-    assert mounts[CONFIG["WIRETAG_MODEL"]] == "models"
-    keys = Path(CONFIG["WIRETAG_KEYS"])
-    assert mounts[str(keys.parent)] == "keys"
-    secrets = {
-        each["metadata"]["name"]: each["stringData"]
-        for each in yaml.safe_load_all((KUBERNETES / "secrets.example.yaml").read_text(encoding="utf-8"))
-    }
-    (mounted,) = (each["secret"]["secretName"] for each in PODS["service"]["volumes"] if each["name"] == "keys")
-    assert keys.name in secrets[mounted]
-    for pod in (PODS["service"], PODS["retrain"]):
-        (url,) = (each for each in pod["containers"][0]["env"] if each["name"] == "WIRETAG_DATABASE_URL")
-        reference = url["valueFrom"]["secretKeyRef"]
-        assert reference["key"] in secrets[reference["name"]]
+    """The model lies on the volume, keys and address of the database in the secret, whose example has them."""
+    secrets = _read(KUBERNETES / "secrets.example.yaml")
+    for pod, volumes in (("service", ("models", "secrets")), ("retrain", ("models", "secrets")), ("kserve", ("secrets",))):
+        mounts = {each["name"]: each["mountPath"] for each in PODS[pod]["containers"][0]["volumeMounts"]}
+        assert mounts.keys() == {*volumes, "tmp"}
+        assert mounts.get("models") in (None, CONFIG["WIRETAG_MODEL"])
+        (volume,) = (each["secret"] for each in PODS[pod]["volumes"] if each["name"] == "secrets")
+        assert volume["secretName"] == secrets["metadata"]["name"]
+        files = {f"{mounts['secrets']}/{each['path']}": each["key"] for each in volume.get("items", ())}
+        files = files or {f"{mounts['secrets']}/{key}": key for key in secrets["stringData"]}
+        assert set(files.values()) <= secrets["stringData"].keys()
+        needed = {"service": ("KEYS", "DATABASE_URL_FILE"), "retrain": ("DATABASE_URL_FILE",), "kserve": ("KEYS",)}[pod]
+        assert files.keys() == {CONFIG[f"WIRETAG_{name}"] for name in needed}
 
 
 def test_the_example_of_secrets_holds_none(tmp_path: Path) -> None:
     """It can be read by the program, opens nothing, and no kustomization would apply it."""
-    keys, database = yaml.safe_load_all((KUBERNETES / "secrets.example.yaml").read_text(encoding="utf-8"))
-    (tmp_path / "keys").write_text(keys["stringData"]["keys"])
+    example = _read(KUBERNETES / "secrets.example.yaml")["stringData"]
+    (tmp_path / "keys").write_text(example["keys"])
     (key,) = read_keys(tmp_path / "keys")
     assert not any(key.digest)
-    assert f"`{database['stringData']['url']}`" in {
-        f.metadata["doc"].split("such as ")[-1].split(";")[0] for f in fields(Settings)
-    }
+    assert any(f"such as `{example['database_url']}`;" in each.metadata["doc"] for each in fields(Settings))
     for path in KUBERNETES.rglob("kustomization.yaml"):
         assert "secrets" not in path.read_text(encoding="utf-8")
 
@@ -201,15 +199,6 @@ def test_every_file_is_taken() -> None:
     assert taken == {path.name for path in BASE.glob("*.yaml")} - {"kustomization.yaml"}
 
 
-def _run_script(container: dict[str, Any], folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """A container's shell script as its pod would run it, with the programs of a folder before all others."""
-    shell = [*container["command"], *container["args"]]
-    path = f"{folder}:{Path(sys.executable).parent}:{os.environ['PATH']}"
-    return subprocess.run(
-        shell, env={**environment, "PATH": path}, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
-    )
-
-
 @pytest.mark.parametrize(("status", "told"), [(0, 0), (KEPT, 0), (1, 1), (2, 2), (137, 137)])
 def test_a_model_that_was_kept_is_no_failure(tmp_path: Path, status: int, told: int) -> None:
     """Only the exit status that says so is taken for done; others reach the policy of the job as they are."""
@@ -217,24 +206,20 @@ def test_a_model_that_was_kept_is_no_failure(tmp_path: Path, status: int, told: 
     fake = tmp_path / "wiretag"
     fake.write_text(f'#!/bin/sh\necho "$@"\nexit {status}\n')
     fake.chmod(0o755)
-    done = _run_script(container, tmp_path, WIRETAG_MODEL="/models")
+    environment = {"WIRETAG_MODEL": "/models", "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    shell = [*container["command"], *container["args"]]
+    done = subprocess.run(shell, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (told, "retrain --registry /models\n")
     assert CRON_JOB["spec"]["concurrencyPolicy"] == "Forbid"
     policy = CRON_JOB["spec"]["jobTemplate"]["spec"]["podFailurePolicy"]["rules"]
     assert {each["onExitCodes"]["containerName"] for each in policy if "onExitCodes" in each} == {container["name"]}
 
 
-def test_an_empty_volume_gets_the_model_of_the_image(tmp_path: Path) -> None:
-    """Several pods at once make one whole registry; where a model is current nothing is touched, whatever its name."""
+def test_an_empty_volume_gets_the_model_of_the_image(tmp_path: Path, runner: CliRunner) -> None:
+    """What runs before the service is a command of ours: it fills an empty registry, and leaves another as it is."""
     (container,) = PODS["service"]["initContainers"]
-    with ThreadPoolExecutor(3) as pods:
-        done = list(
-            pods.map(lambda n: _run_script(container, tmp_path, WIRETAG_MODEL=str(tmp_path), HOSTNAME=f"pod-{n}"), range(3))
-        )
-    assert [each.returncode for each in done] == [0, 0, 0], [each.stderr for each in done]
-    registry = Registry(tmp_path)
-    assert registry.load_current().version == Registry().current()
-    assert [path.name for path in registry.releases.iterdir()] == [Registry().current()]
-    (tmp_path / "current").write_text("mine\n")
-    assert _run_script(container, tmp_path, WIRETAG_MODEL=str(tmp_path), HOSTNAME="pod-9").returncode == 0
-    assert (tmp_path / "current").read_text() == "mine\n"
+    assert "command" not in container  # the image's own is `wiretag`
+    for _ in range(2):
+        done = runner.invoke(wiretag, container["args"], env={"WIRETAG_MODEL": str(tmp_path)}, catch_exceptions=False)
+        assert done.exit_code == 0
+        assert Registry(tmp_path).load_current().version == Registry().current()

@@ -47,6 +47,7 @@ def test_links_to_sections_lead_to_one() -> None:
 def test_settings_and_addresses_exist(app: Flask) -> None:
     """No variable and no address that the program does not know."""
     known = {f"WIRETAG_{each.name.upper()}" for each in fields(Settings)}
+    known |= {f"WIRETAG_{each.name.upper()}_FILE" for each in fields(Settings) if each.metadata.get("secret")}
     assert set(re.findall(r"\bWIRETAG_[A-Z_]+\b", TEXT)) <= known
     routes = {rule.rule for rule in app.url_map.iter_rules()}
     named = set(re.findall(r"`(?:GET |POST |DELETE )?(/(?!tmp)[a-z/]+)(?:\?\S*)?`", TEXT))
