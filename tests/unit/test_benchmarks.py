@@ -6,11 +6,13 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from flask.testing import FlaskClient
 
-from benchmarks import curves
+from benchmarks import curves, sizing
 from benchmarks.load import NotServedError, free_port, serving
 from benchmarks.svg import Line, chart
 from benchmarks.texts import texts_of_the_wires_length
+from service.settings import Settings
 
 PEERS = Path(curves.__file__).with_name("peers")
 SVG = "{http://www.w3.org/2000/svg}"
@@ -44,6 +46,15 @@ def test_peers_are_pinned(path: Path) -> None:
     """A benchmark of next year measures the same peers; no file says where they come from."""
     for line in path.read_text(encoding="utf-8").splitlines():
         assert re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.+!]+", line), line
+
+
+def test_the_largest_call_is_one_that_is_taken(client: FlaskClient) -> None:
+    """What memory is measured with is as large as the settings allow, and no larger."""
+    call = sizing.largest_call()
+    answer = client.post(call.path, data=call.body, content_type=call.content_type)
+    assert answer.status_code == 200
+    assert len(answer.json["results"]) == call.documents == Settings().max_documents
+    assert 0.85 < len(call.body) / Settings().max_body <= 1
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="ends a process group")

@@ -163,6 +163,25 @@ def test_paths_of_settings_are_mounted() -> None:
         assert files.keys() == {CONFIG[f"WIRETAG_{name}"] for name in needed}
 
 
+def test_nothing_listens_without_keys() -> None:
+    """The image may start without keys, in a network of its own; a cluster is no such network."""
+    for pod in SERVING.values():
+        assert Settings.from_environment(_settings(pod)).keys
+        assert not Settings.from_environment({"WIRETAG_OPEN": "1", **_settings(pod)}).open
+
+
+def test_the_steps_make_what_the_manifests_ask_for() -> None:
+    """Who follows README.md has made the secret with its files, in the namespace of the overlay."""
+    steps = (KUBERNETES / "README.md").read_text(encoding="utf-8")
+    secret = _read(KUBERNETES / "secrets.example.yaml")
+    assert f"create secret generic {secret['metadata']['name']} " in steps
+    assert set(re.findall(r"--from-file=(\w+)", steps)) == secret["stringData"].keys()
+    namespace = _read(KUBERNETES / "overlays" / "newsroom" / "kustomization.yaml")["namespace"]
+    assert set(re.findall(r"kubectl -n (\w+)", steps)) == {namespace}
+    for path in re.findall(r"apply -k (\S+)", steps):
+        assert (ROOT / path / "kustomization.yaml").exists()
+
+
 def test_the_example_of_secrets_holds_none(tmp_path: Path) -> None:
     """It can be read by the program, opens nothing, and no kustomization would apply it."""
     example = _read(KUBERNETES / "secrets.example.yaml")["stringData"]
