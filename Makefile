@@ -7,7 +7,7 @@ FUZZ_SECONDS ?= 60    # make fuzz-kernel: for each target
 BIN     = $(VENV)/bin
 PIP     = $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: install serve train test lint audit bench bench-http bench-servers bench-peers bench-curves bench-sizing docs test-kernel fuzz-kernel test-alerts test-clients test-deploy test-soak test-containers wheel lock clean
+.PHONY: install serve train test lint audit bench bench-http bench-servers bench-peers bench-curves bench-sizing bench-scale docs test-kernel fuzz-kernel test-alerts test-clients test-deploy test-soak test-containers wheel lock clean
 
 install: $(VENV)/.serve ## set-up alone
 
@@ -77,9 +77,14 @@ test-containers: $(VENV)/.test ## build the images and try the deployment; needs
 	PYTHON=$(abspath $(BIN)/python) tests/containers/run.sh
 
 SOAK_SECONDS ?= 600   # make test-soak SOAK_SECONDS=12 for a short form
-test-soak: $(VENV)/.test ## the service at its limit, its workers killed, its models switched; 10,000 corrections by eight writers
+test-soak: $(VENV)/.test ## the service at its limit, its workers killed, its models switched; 10,000 corrections by eight writers; 30 retrainings and activations killed
 	$(BIN)/python -m tests.soak --seconds $(strip $(SOAK_SECONDS))
+	$(BIN)/python -m tests.soak.fuzz $$(( $(strip $(SOAK_SECONDS)) * 200 ))
 	WIRETAG_SOAK_CORRECTIONS=$$(( $(strip $(SOAK_SECONDS)) * 16 )) $(BIN)/python -m pytest -s tests/integration/test_corrections_server.py
+	WIRETAG_SOAK_KILLS=$$(( ($(strip $(SOAK_SECONDS)) + 19) / 20 )) $(BIN)/python -m pytest tests/integration/test_killed.py
+
+bench-scale: $(VENV)/.test ## how fitting grows from 10,000 to 2 million segments, in memory and streamed; an hour, 8 GB of disk
+	$(BIN)/python -m benchmarks.scale $(ARGS)
 
 bench-http: $(VENV)/.test ## the service over HTTP against an echo and a naive service; needs wrk
 	$(BIN)/python -m benchmarks.http $(ARGS)

@@ -122,8 +122,7 @@ def check(document: Document) -> None:
 
 def check_options(release: Release, options: Options) -> None:
     """Raise `InputError` for options that this model cannot serve."""
-    known = {topic.id for topic in release.topics}
-    if unknown := options.topics - known:
+    if options.topics and (unknown := options.topics - (known := {topic.id for topic in release.topics})):
         raise InputError(f"unknown topic {min(unknown)!r}; this model has {', '.join(sorted(known))}", "/topics")
     if options.limit is not None and options.limit < 1:
         raise InputError("'limit' must be 1 or more", "/limit")

@@ -1,5 +1,6 @@
 """Commands of the serving side: `wiretag serve`, `wiretag classify`, `wiretag tag`."""
 
+import gc
 import sys
 from pathlib import Path
 
@@ -28,19 +29,23 @@ def serve(bind: str | None, workers: int | None, threads: int | None, model: Pat
 
     A folder without any model yet is waited for; a model that is damaged is refused at once.
     """
-    from models.registry import awaits_model, load_model
-    from models.release import with_prior
-    from service.app import create_app
-    from service.server import run
-    from service.settings import Settings
+    gc.disable()  # what is loaded from here on stays; `run` has it on again
+    try:
+        from models.registry import awaits_model, load_model
+        from models.release import with_prior
+        from service.app import create_app
+        from service.server import run
+        from service.settings import Settings
 
-    settings = Settings.from_environment(bind=bind, workers=workers, threads=threads, model=model)
-    if awaits_model(settings.model):
-        click.echo(f"{settings.model}: no model is active yet; /readyz says so until one is", err=True)
-        release = None
-    else:
-        release = with_prior(load_model(settings.model), settings.shares)  # refused before a port is taken
-    run(create_app(settings, release), settings)
+        settings = Settings.from_environment(bind=bind, workers=workers, threads=threads, model=model)
+        if awaits_model(settings.model):
+            click.echo(f"{settings.model}: no model is active yet; /readyz says so until one is", err=True)
+            release = None
+        else:
+            release = with_prior(load_model(settings.model), settings.shares)  # refused before a port is taken
+        run(create_app(settings, release), settings)
+    finally:
+        gc.enable()
 
 
 @click.command()

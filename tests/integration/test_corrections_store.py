@@ -1,7 +1,6 @@
 """The corrections store, on SQLite and on PostgreSQL alike."""
 
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -338,20 +337,6 @@ def test_a_server_that_comes_back_is_used_again(postgres: Server) -> None:
             postgres.start()
         assert store.get(stored.id) == stored
         store.add(_correction("Rain fell."))
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 1 MB."""
-    if os.geteuid() != 0 or shutil.which("mount") is None:
-        pytest.skip("mounting a small disk needs root")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, check=False)
-    if done.returncode:
-        pytest.skip("mounting a small disk is not allowed here")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
 
 
 def test_a_full_disk_loses_nothing_and_heals(small_disk: Path) -> None:

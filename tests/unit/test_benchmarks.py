@@ -1,3 +1,4 @@
+import json
 import re
 import sys
 from itertools import pairwise
@@ -6,7 +7,6 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from flask.testing import FlaskClient
 
 from benchmarks import curves, sizing
 from benchmarks.load import NotServedError, free_port, serving
@@ -48,13 +48,13 @@ def test_peers_are_pinned(path: Path) -> None:
         assert re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.+!]+", line), line
 
 
-def test_the_largest_call_is_one_that_is_taken(client: FlaskClient) -> None:
+def test_the_largest_call_is_one_that_is_taken() -> None:
     """What memory is measured with is as large as the settings allow, and no larger."""
-    call = sizing.largest_call()
-    answer = client.post(call.path, data=call.body, content_type=call.content_type)
-    assert answer.status_code == 200
-    assert len(answer.json["results"]) == call.documents == Settings().max_documents
-    assert 0.85 < len(call.body) / Settings().max_body <= 1
+    call, settings = sizing.largest_call(), Settings()
+    documents = json.loads(call.body)["documents"]
+    assert len(documents) == call.documents == settings.max_documents
+    assert max(len(each["text"]) for each in documents) <= settings.max_characters
+    assert 0.85 < len(call.body) / settings.max_body <= 1
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="ends a process group")
