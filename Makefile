@@ -7,7 +7,7 @@ FUZZ_SECONDS ?= 60    # make fuzz-kernel: for each target
 BIN     = $(VENV)/bin
 PIP     = $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: install serve train test lint audit bench bench-http bench-servers bench-peers bench-curves bench-scale docs test-kernel fuzz-kernel test-alerts test-clients test-soak test-containers wheel lock clean
+.PHONY: install serve train test lint audit bench bench-http bench-servers bench-peers bench-curves bench-sizing bench-scale docs test-kernel fuzz-kernel test-alerts test-clients test-deploy test-soak test-containers wheel lock clean
 
 install: $(VENV)/.serve ## set-up alone
 
@@ -64,14 +64,17 @@ fuzz-kernel: $(VENV)/.test ## the kernel under a fuzzer that its coverage guides
 test-clients: $(VENV)/.test ## public clients of the Open Inference Protocol; skipped with the reason where they cannot be installed
 	WIRETAG=$(abspath $(BIN)/wiretag) CLIENTS=$(abspath $(VENV))-clients PYTHON=$(PYTHON) tests/clients/run.sh
 
+test-deploy: ## the Kubernetes manifests by kustomize and the schemas; skipped with the reason where these cannot be installed
+	DEPLOY=$(abspath $(VENV))-deploy PYTHON=$(PYTHON) tests/deploy/run.sh
+
 wheel: $(VENV)/.serve ## a wheel in dist/ with the kernel compiled, for machines without a compiler
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
 test-alerts: $(VENV)/.test ## alert rules, dashboard and metrics, checked by promtool; skipped with the reason where there is none
 	PYTHON=$(abspath $(BIN)/python) tests/alerts/run.sh
 
-test-containers: ## build the image and run it; root on a Debian machine, else skipped with the reason
-	tests/containers/run.sh
+test-containers: $(VENV)/.test ## build the images and try the deployment; needs Docker or root on Debian, else skipped with the reason
+	PYTHON=$(abspath $(BIN)/python) tests/containers/run.sh
 
 SOAK_SECONDS ?= 600   # make test-soak SOAK_SECONDS=12 for a short form
 test-soak: $(VENV)/.test ## the service at its limit, its workers killed, its models switched; 10,000 corrections by eight writers; 30 retrainings and activations killed
@@ -97,6 +100,9 @@ bench-peers: $(VENV)/.test ## the service against its peers, which are installed
 bench-curves: $(VENV)/.test ## the pictures of docs/: how scoring grows; needs wrk
 	$(BIN)/python -m benchmarks.curves $(ARGS)
 
+bench-sizing: $(VENV)/.test ## the table of sizes in docs/operate.md (ARGS=--write); needs wrk
+	$(BIN)/python -m benchmarks.sizing $(ARGS)
+
 docs: $(VENV)/.test ## renew the parts of the README that come from the program
 	$(BIN)/python -m docs.refresh
 
@@ -106,7 +112,9 @@ lock: ## renew the lock files; needs uv. The rooms' locks agree because each is 
 	$(UV_COMPILE) --extra bulk --extra postgres --extra redis --extra trace --extra train --extra dev -o tests/requirements.txt
 	$(UV_COMPILE) --extra train -c tests/requirements.txt -o training/requirements.txt
 	$(UV_COMPILE) -c tests/requirements.txt -o service/requirements.txt
+	$(UV_COMPILE) --extra postgres --extra redis -c tests/requirements.txt -o service/requirements-image.txt
 	$(UV_LOCK) tests/clients/requirements.in -o tests/clients/requirements.txt
+	$(UV_LOCK) tests/deploy/requirements.in -o tests/deploy/requirements.txt
 
 clean:
-	rm -rf $(VENV) $(VENV)-clients build dist *.egg-info
+	rm -rf $(VENV) $(VENV)-clients $(VENV)-deploy build dist *.egg-info

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.errors import ReleaseError
-from models.release import VERSION, Release, load_release, verify_release
+from models.release import VERSION, Release, copy_release, load_release, verify_release
 
 DEFAULT_ROOT = Path(__file__).parent
 
@@ -78,6 +78,16 @@ class Registry:
             self._switch(previous)
             return previous
 
+    def seed(self) -> str | None:
+        """Copy the shipped model here and make it serve, where there is no model yet, and give its name; else None."""
+        shipped = Registry().current_folder()
+        with self._locked():
+            if self.current() or set(self.versions()) - {shipped.name}:  # the shipped one alone: a copying that was cut off
+                return None
+            copy_release(shipped, self.releases)
+            self._switch(shipped.name)
+            return shipped.name
+
     def _switch(self, version: str) -> str | None:
         verify_release(self.folder(version))
         before = self.current()
@@ -106,7 +116,9 @@ class Registry:
         except FileNotFoundError:
             raise ReleaseError(f"{self.root}: no registry here; name another folder or run `wiretag train`") from None
         except OSError as error:
-            raise ReleaseError(f"{self.root}: cannot be written ({error.strerror}); make the registry writable") from None
+            raise ReleaseError(
+                f"{self.root}: cannot be written ({error.strerror}); make the registry writable for user {os.getuid()}"
+            ) from None
 
     def prune(self, keep: int) -> list[str]:
         """Remove all releases but the serving one, the one before it and the `keep` newest, and give the removed names.

@@ -12,6 +12,7 @@
 Nothing is unpickled and nothing in the files is believed: what does not fit together is refused before it is used.
 """
 
+import errno
 import hashlib
 import json
 import math
@@ -147,8 +148,19 @@ def write_release(root: Path, manifest: dict[str, Any], files: Mapping[str, byte
             shutil.rmtree(aside, ignore_errors=True)
             raise
     except OSError as error:
-        raise ReleaseError(f"{root}: cannot be written ({error.strerror}); free some space or mend its rights") from None
+        remedy = "free some space" if error.errno == errno.ENOSPC else f"make it writable for user {os.getuid()}"
+        raise ReleaseError(f"{root}: the model cannot be written ({error.strerror}); {remedy}") from None
     return target
+
+
+def copy_release(folder: Path, root: Path) -> Path:
+    """Write a release folder into another registry's folder of releases, as `write_release` does, and give its path."""
+    manifest = read_manifest(folder)
+    try:
+        files = {name: (folder / name).read_bytes() for name in manifest["files"]}
+    except OSError as error:
+        raise ReleaseError(f"{folder}: {error.filename} cannot be read ({error.strerror}); restore the folder") from None
+    return write_release(root, {key: manifest[key] for key in manifest if key not in ("format", "files")}, files)
 
 
 def weights_files(weights: Weights) -> dict[str, bytes]:

@@ -204,13 +204,15 @@ def retrain(  # noqa: PLR0917 - click passes one argument an option, by name
 def _corrected(database: str | None, topics: Sequence[str]) -> Iterator["Segment"]:
     """The standing corrections as labelled segments. The default store need not be there."""
     from models.database import DEFAULT_FILE, DEFAULT_URL
+    from models.secret_files import secret
     from models.store import Store
     from training.corpus import Segment
     from training.corrections import labelled
 
-    if database is None and not DEFAULT_FILE.exists():
+    url = database or secret("WIRETAG_DATABASE_URL")
+    if not url and not DEFAULT_FILE.exists():
         return
-    with Store(database or DEFAULT_URL) as store:
+    with Store(url or DEFAULT_URL) as store:
         for row in labelled(store.standing()):
             if not set(row["topics"]) <= set(topics):
                 click.echo(f"{row['id']}: names a topic that the model does not have; left out", err=True)

@@ -376,8 +376,8 @@ def test_a_busy_store_is_waited_for_and_then_refused(tmp_path: Path, monkeypatch
 
 
 def _documented(database: str) -> list[str]:
-    """The commands that docs/corrections.md gives for a database: the first makes a backup, the second restores it."""
-    section = (ROOT / "docs" / "corrections.md").read_text(encoding="utf-8").partition("## Backup and restore")[2]
+    """The commands that docs/operate.md gives for a database: the first makes a backup, the second restores it."""
+    section = (ROOT / "docs" / "operate.md").read_text(encoding="utf-8").partition("## Backup and restore")[2]
     block = section.partition(database)[2].partition("```console\n")[2].partition("```")[0]
     return [line.removeprefix("$ ") for line in block.splitlines()]
 

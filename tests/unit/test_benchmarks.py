@@ -8,11 +8,12 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from benchmarks import curves, scale
+from benchmarks import curves, scale, sizing
 from benchmarks.load import NotServedError, free_port, serving
 from benchmarks.svg import Line, chart
 from benchmarks.texts import texts_of_the_wires_length
 from models.topics import load_topics
+from service.settings import Settings
 from training.corpus import read_segments
 
 PEERS = Path(curves.__file__).with_name("peers")
@@ -89,6 +90,15 @@ def test_peers_are_pinned(path: Path) -> None:
     """A benchmark of next year measures the same peers; no file says where they come from."""
     for line in path.read_text(encoding="utf-8").splitlines():
         assert re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.+!]+", line), line
+
+
+def test_the_largest_call_is_one_that_is_taken() -> None:
+    """What memory is measured with is as large as the settings allow, and no larger."""
+    call, settings = sizing.largest_call(), Settings()
+    documents = json.loads(call.body)["documents"]
+    assert len(documents) == call.documents == settings.max_documents
+    assert max(len(each["text"]) for each in documents) <= settings.max_characters
+    assert 0.85 < len(call.body) / settings.max_body <= 1
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="ends a process group")
