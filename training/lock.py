@@ -37,10 +37,13 @@ def only_run(root: Path) -> Iterator[None]:
         except BlockingIOError:
             file.seek(0)
             raise Busy(f"{root}: another retraining runs ({_owner(file.read())}); wait for it or end it") from None
-        file.truncate(0)
         owner = {"pid": os.getpid(), "host": socket.gethostname(), "since": datetime.now(UTC).isoformat(timespec="seconds")}
-        file.write(json.dumps(owner))
-        file.flush()
+        try:
+            file.truncate(0)
+            file.write(json.dumps(owner))
+            file.flush()
+        except OSError as error:
+            raise WiretagError(f"{root}: cannot be written ({error.strerror}); free some space") from None
         yield
 
 

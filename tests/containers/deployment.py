@@ -37,11 +37,21 @@ def docker(*words: str, check: bool = True, text: str | None = None) -> str:
     return found.stdout.strip()
 
 
+def run(*words: str) -> Ended:
+    """What `docker …` ends with, and all that it prints."""
+    found = subprocess.run(["docker", *words], capture_output=True, text=True, check=False, timeout=120)
+    lines = (found.stdout + found.stderr).splitlines()
+    return Ended(found.returncode, "\n".join(line for line in lines if not line.startswith("WARNING: ")))  # the engine's own
+
+
 def run_to_end(image: str, *command: str, options: tuple[str, ...] = ()) -> Ended:
     """Run a hardened container until it ends by itself."""
-    words = ["docker", "run", "--rm", "--network", "none", *HARDENED, *options, image, *command]
-    found = subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
-    return Ended(found.returncode, found.stdout + found.stderr)
+    return run("run", "--rm", "--network", "none", *HARDENED, *options, image, *command)
+
+
+def said(container: str) -> str:
+    """All that a container has said so far."""
+    return run("logs", container).output
 
 
 def ask(port: int, path: str, body: Any = None, method: str | None = None, **headers: str) -> Answer:

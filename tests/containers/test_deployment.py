@@ -3,6 +3,7 @@
 import json
 import socket
 import time
+from pathlib import Path
 
 from tests.containers.deployment import ROOT, Deployment, docker
 from tests.containers.load import PAGE, Load
@@ -58,16 +59,22 @@ def test_a_correction_sent_twice_is_stored_once(deployment: Deployment) -> None:
     assert len(others) == 2
 
 
-def test_retraining_serves_on_both_replicas(deployment: Deployment) -> None:
+def test_retraining_serves_on_both_replicas(deployment: Deployment, sample: Path) -> None:
     """What the desk corrected is learnt, and every replica takes the new model up by itself."""
     (before,) = deployment.versions()
+    correction = {
+        "text": "The union of bakers voted against the tariff on flour, and its paper printed the vote.",
+        "topics": [],
+    }
+    assert deployment.ask("/corrections", correction).status == 201
     started = time.monotonic()
-    told = deployment.compose("run", "--rm", "retrain", "retrain", "--no-curve", "--force")
+    words = ["retrain", "--corpus", "/corpus", "--no-curve", "--force"]  # what is learnt from a sixth may not pass the gate
+    told = deployment.compose("run", "--rm", "--volume", f"{sample}:/corpus:ro", "retrain", *words)
     print(f"containers: retrained in {time.monotonic() - started:.0f} s")
-    after = deployment.ask("/models").body["current"]
-    assert after != before
+    wait_until(lambda: before not in deployment.versions(), 30)
+    (after,) = deployment.versions()
     assert f"{after} serves now" in told
-    wait_until(lambda: deployment.versions() == {after}, 30)
+    assert deployment.ask(f"/models/{after}/report").body["data"]["added"] >= 1
 
 
 def test_models_and_images_change_without_a_failed_request(deployment: Deployment) -> None:
