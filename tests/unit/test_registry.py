@@ -1,5 +1,6 @@
 """Which model serves is one small file, replaced atomically."""
 
+import errno
 import shutil
 import threading
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from models.errors import ReleaseError
 from models.registry import Registry, load_model
+from models.release import Release
 
 
 @pytest.fixture
@@ -108,3 +110,31 @@ def test_a_registry_that_cannot_be_written_says_so(registry: Registry) -> None:
         registry.activate("b")
     assert registry.current() == "a"
     assert [path.name for path in registry.root.iterdir() if path.name.startswith(".")] == [".lock"]
+
+
+def test_a_new_registry_is_seeded_once(tmp_path: Path, release: Release) -> None:
+    """It starts with the shipped model; one that has a model, or is being filled by somebody, is left as it is."""
+    registry = Registry(tmp_path)
+    assert registry.seed() == registry.current() == release.version
+    assert registry.load_current().manifest == release.manifest
+    assert registry.seed() is None
+    (tmp_path / "current").unlink()  # a seeding that was cut off is finished
+    assert registry.seed() == release.version
+    (tmp_path / "current").unlink()
+    registry.folder(release.version).rename(registry.releases / "mine")
+    assert registry.seed() is None
+    assert registry.current() is None
+
+
+def test_what_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk leaves no half of a release behind and is told from a lack of rights."""
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(ReleaseError, match=r"the model cannot be written \(No space left on device\); free some space"):
+        Registry(tmp_path).seed()
+    assert list((tmp_path / "releases").iterdir()) == []
+    with pytest.raises(ReleaseError, match="no registry here"):
+        Registry(tmp_path / "nowhere").seed()
