@@ -78,6 +78,15 @@ class Chunk:
         """The file, or the first of several."""
         return self.files[0]
 
+    @property
+    def name(self) -> str:
+        """The chunk as messages name it: the query of a URL may be a key."""
+        path = self.file.path.partition("?")[0]
+        if len(self.files) > 1:
+            return f"{path} and {len(self.files) - 1:,} more"
+        unit = "rows" if self.file.kind is Kind.PARQUET else "bytes"
+        return f"{path}, {unit} {self.start:,} to {self.stop:,}" if self.stop else path
+
     def identity(self) -> str:
         """What must be the same for a run to be resumed: which bytes these are, and those very bytes."""
         if self.data is not None:

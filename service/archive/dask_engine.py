@@ -92,7 +92,7 @@ class Cluster:
                 part = future.result()
             except KilledWorker:
                 raise WiretagError(
-                    f"{chunk.file.path}: workers were lost over it again and again; if memory ran out, "
+                    f"{chunk.name}: workers were lost over it again and again; if memory ran out, "
                     "give them more, or use a smaller --chunk-mb"
                 ) from None
             except FutureCancelledError:

@@ -1,7 +1,7 @@
 """The forms of output: each chunk becomes bytes of its own, and whole files are made of them."""
 
 import gzip
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,9 +19,14 @@ _encode_lines = msgspec.json.Encoder().encode_lines
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What became of a chunk: the bytes that stand for it in the output, and what is counted."""
+    """What became of a chunk: the bytes that stand for it in the output, and what is counted.
+
+    index, identity and size are the chunk's.
+    """
 
     index: int
+    identity: str
+    size: int
     body: bytes
     n_documents: int
     n_failed: int
@@ -114,10 +119,9 @@ COLUMNS = frozenset(
 )
 
 
-def merge(bodies: Sequence[Path], target: Any, keep: tuple[str, ...], done: Callable[[], object]) -> None:
+def merge(bodies: Sequence[Path], target: Any, keep: tuple[str, ...]) -> None:
     """One Parquet file of the files of several parts, each a row group."""
     pa = pyarrow_for(".parquet")
     with pa.parquet.ParquetWriter(target, schema(keep), compression="zstd") as writer:
         for body in bodies:
             writer.write_table(pa.parquet.read_table(body, schema=schema(keep)))
-            done()

@@ -1,5 +1,6 @@
 """A chunk to its part of the output. The same chunk, model and choices give the same bytes on any machine."""
 
+from models.duplicates import Seen
 from models.errors import InputError
 from models.pipeline import Json, classify
 from models.release import Release
@@ -8,15 +9,22 @@ from service.archive.parts import Part, encode
 from service.archive.plan import read
 
 
-def tag_chunk(chunk: Chunk, release: Release, choices: Choices, suffix: str) -> Part:
-    """The part of a chunk in a form of `parts.FORMATS`. Raises `InputError` for an input that cannot be read on."""
+def tag_chunk(chunk: Chunk, release: Release, choices: Choices, suffix: str, seen: Seen | None = None) -> Part:
+    """The part of a chunk in a form of `parts.FORMATS`. Raises `InputError` for an input that cannot be read on.
+
+    With `seen`, stories that repeat one of it are marked, and the chunks have to come in order.
+    """
     results: list[Json] = []
     n_failed = 0
     for row in read(chunk, choices):
         result = tag_row(row, release, choices)
-        n_failed += "error" in result
+        if "error" in result:
+            n_failed += 1
+        elif seen is not None and row.document is not None:
+            seen.mark(result, row.document, row.document_id or row.place)
         results.append(result)
-    return Part(chunk.index, encode(results, suffix, choices.keep), len(results), n_failed)
+    body = encode(results, suffix, choices.keep)
+    return Part(chunk.index, chunk.identity(), chunk.size, body, len(results), n_failed)
 
 
 def tag_row(row: Row, release: Release, choices: Choices) -> Json:
@@ -28,6 +36,8 @@ def tag_row(row: Row, release: Release, choices: Choices) -> Json:
             result = classify(release, row.document)
         except InputError as error:
             fault = str(error)
+        except Exception as error:  # one document of millions must not end the run
+            fault = f"could not be tagged ({type(error).__name__})"
     if fault:
         if choices.fail_fast:
             raise InputError(f"{row.place}: {fault}")
