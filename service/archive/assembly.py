@@ -18,6 +18,7 @@ from models.errors import InputError
 from service.archive import parts
 from service.archive.chunks import Chunk
 from service.archive.journal import Entry, Journal, sound_entries
+from service.archive.marking import are_sound, mark
 from service.archive.parts import Part
 
 _FILE_BYTES = 256_000_000  # of input that a file of a folder stands for
@@ -32,12 +33,13 @@ class Output:
     is_folder: bool
     keep: tuple[str, ...]
     chunk_bytes: int
+    dedupe: bool = False
 
     @classmethod
-    def of(cls, path: str, keep: tuple[str, ...], chunk_bytes: int) -> "Output":
+    def of(cls, path: str, keep: tuple[str, ...], chunk_bytes: int, dedupe: bool = False) -> "Output":
         """The output that a name asks for: a folder where it ends in `/` or is one. Raises `InputError`."""
         target = Path(path)
-        return cls(target, parts.format_of(path), path.endswith("/") or target.is_dir(), keep, chunk_bytes)
+        return cls(target, parts.format_of(path), path.endswith("/") or target.is_dir(), keep, chunk_bytes, dedupe)
 
     @property
     def work(self) -> Path:
@@ -75,6 +77,10 @@ class Output:
             number = 0
         return self.work / "parts" / f"part-{number:06d}{self.suffix}"
 
+    def stories(self, index: int) -> Path:
+        """The file of the signatures of a chunk's stories."""
+        return self.work / "stories" / str(index)
+
     def own(self, index: int) -> Path:
         """The file of a chunk that waits for one before it."""
         return self.work / f"waiting-{index}"
@@ -99,6 +105,8 @@ class Assembly:
         """Start anew, or with what an earlier run of the same task left. Raises `InputError` for another task."""
         work = self.output.work
         found = self._journal.read(task) if resume else {}
+        if self.output.dedupe:
+            found = {index: entry for index, entry in found.items() if are_sound(self.output, entry)}
         last = max(found, default=-1)
         places = ((index, self.output.body(index), self.output.own(index)) for index in range(last + 1))
         self.done = {entry.chunk: entry for entry in sound_entries(found, places)}
@@ -107,7 +115,8 @@ class Assembly:
         self.n_documents = sum(entry.n_documents for entry in self.done.values())
         self.n_failed = sum(entry.n_failed for entry in self.done.values())
         self._clear(work)
-        (work / "parts").mkdir(exist_ok=True)
+        for name in ("parts", "stories"):
+            (work / name).mkdir(exist_ok=True)
         self._journal.begin(task, list(self.done.values()))
 
     def has(self, chunk: Chunk) -> bool:
@@ -123,11 +132,15 @@ class Assembly:
     def keep(self, part: Part) -> None:
         """Take a part, in any order. Once this returns it survives a kill. Raises `InputError` where it cannot be written."""
         entry = Entry(
-            part.index, part.identity, part.n_documents, part.n_failed, len(part.body), zlib.crc32(part.body), placed=False
+            *(part.index, part.identity, part.n_documents, part.n_failed, len(part.body), zlib.crc32(part.body)),
+            placed=False,
+            stories=zlib.crc32(part.stories),
         )
         self.n_documents += part.n_documents
         self.n_failed += part.n_failed
         with writing(self.output):
+            if self.output.dedupe:
+                self.output.stories(part.index).write_bytes(part.stories)
             if part.index == self.n_placed:
                 self._place(entry, part.body)
                 while waiting := self.done.get(self.n_placed):
@@ -146,6 +159,8 @@ class Assembly:
             raise InputError(f"{self.output.path}: the inputs are fewer than when the run began; start anew without --resume")
         with writing(self.output):
             folder = self.output.work / "parts"
+            if self.output.dedupe:
+                folder = mark(self.output, [self.done[index] for index in range(len(self.done))])
             bodies = sorted(folder.iterdir())
             whole = folder if self.output.is_folder else self._single(bodies)
             for path in bodies if self.output.is_folder else [whole]:
@@ -183,6 +198,7 @@ class Assembly:
         for entry in self.done.values():
             path = self.output.body(entry.chunk) if entry.placed else self.output.own(entry.chunk)
             sizes[path] = sizes.get(path, 0) + entry.size
+        shutil.rmtree(work / "marked", ignore_errors=True)
         for path in [
             *work.glob("parts/*"),
             *work.glob("waiting-*"),

@@ -45,13 +45,17 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """How inputs are read: what a text is (None: by the kind of file), which columns hold it and which others to keep."""
+    """How inputs are read: what a text is (None: by the kind of file), which columns hold it and which others to keep.
+
+    `dedupe` marks stories that repeat an earlier one of the run.
+    """
 
     form: Form | None = None
     columns: Columns = Columns()
     keep: tuple[str, ...] = ()
     chunk_bytes: int = CHUNK_BYTES
     fail_fast: bool = False
+    dedupe: bool = False
 
 
 @dataclass(frozen=True, slots=True)

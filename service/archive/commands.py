@@ -34,7 +34,13 @@ _FORMS = click.Choice(["text", "page", "html"])
 )
 @click.option("--resume", is_flag=True, help="Go on with a run that was stopped or killed.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first document that cannot be used.")
-@click.option("--duplicates", is_flag=True, help="Mark stories that repeat an earlier one of the run, nearly word for word.")
+@click.option(
+    *("--dedupe", "--duplicates", "dedupe"),
+    is_flag=True,
+    help="Mark stories that repeat an earlier one of the run, nearly word for word.",
+)
+@click.option("--engine", type=click.Choice(["local", "dask"]), default="local", show_default=True, help="What does the work.")
+@click.option("--scheduler", metavar="URL", help="The scheduler of --engine dask, such as tcp://10.0.0.5:8786.")
 def tag(  # noqa: PLR0917 - one argument an option
     inputs: tuple[str, ...],
     output: str,
@@ -48,20 +54,24 @@ def tag(  # noqa: PLR0917 - one argument an option
     chunk_mb: float,
     resume: bool,
     fail_fast: bool,
-    duplicates: bool,
+    dedupe: bool,
+    engine: str,
+    scheduler: str | None,
 ) -> None:
     """Tag whole archives: JSONL, CSV, TSV, Parquet rows, WARC records, text and HTML files, folders of them, globs, URLs.
 
     Results keep the order of the documents. A document that cannot be used becomes a row with its error. The output appears
     only when all of it was written; a run that was killed goes on with --resume.
     """
+    if (engine == "dask") != (scheduler is not None):
+        raise click.UsageError("--engine dask and --scheduler URL go together")
     from models.pipeline import Form
     from service.archive.chunks import Choices, Columns
     from service.archive.run import Task, run
 
     columns = Columns(id_column, text_column, headline_column)
-    choices = Choices(Form(form) if form else None, columns, keep, round(chunk_mb * 1e6), fail_fast)
-    summary = run(Task(inputs, output, choices, model, workers, resume, duplicates))
+    choices = Choices(Form(form) if form else None, columns, keep, round(chunk_mb * 1e6), fail_fast, dedupe)
+    summary = run(Task(inputs, output, choices, model, workers, resume, scheduler))
     if summary is None:
         click.echo(f"{output} is whole; there is nothing to go on with", err=True)
         return

@@ -12,7 +12,6 @@ from multiprocessing.connection import wait as wait_for_any
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from models.duplicates import Seen
 from models.errors import WiretagError
 from models.release import Release, load_release
 from service.archive.chunks import Choices, Chunk
@@ -25,9 +24,9 @@ _MOST_LOSSES = 2  # of workers, without a chunk finished between them
 Engine = Callable[[Iterable[Chunk]], Iterator[Part]]
 
 
-def alone(release: Release, choices: Choices, suffix: str, seen: Seen | None = None) -> Engine:
+def alone(release: Release, choices: Choices, suffix: str) -> Engine:
     """The engine of one process: this one."""
-    return lambda chunks: (tag_chunk(chunk, release, choices, suffix, seen) for chunk in chunks)
+    return lambda chunks: (tag_chunk(chunk, release, choices, suffix) for chunk in chunks)
 
 
 @dataclass(slots=True)

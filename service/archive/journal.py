@@ -15,7 +15,8 @@ from models.errors import InputError
 class Entry(msgspec.Struct):
     """A finished chunk: what it was, what is counted of it, and its bytes, by their size and CRC-32.
 
-    placed: whether they stand in the output's file already; if not, in a file of their own.
+    placed: whether they stand in the output's file already; if not, in a file of their own; stories: the CRC-32 of its
+    signatures.
     """
 
     chunk: int
@@ -25,6 +26,7 @@ class Entry(msgspec.Struct):
     size: int
     crc: int
     placed: bool
+    stories: int = 0
 
 
 @dataclass(slots=True)

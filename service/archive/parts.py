@@ -21,7 +21,7 @@ _encode_lines = msgspec.json.Encoder().encode_lines
 class Part:
     """What became of a chunk: the bytes that stand for it in the output, and what is counted.
 
-    index, identity and size are the chunk's.
+    index, identity and size are the chunk's; stories are their `signatures`, where near-duplicates are to be marked.
     """
 
     index: int
@@ -30,6 +30,7 @@ class Part:
     body: bytes
     n_documents: int
     n_failed: int
+    stories: bytes = b""
 
 
 def format_of(path: str) -> str:
@@ -56,6 +57,20 @@ def encode(results: Sequence[Json], suffix: str, keep: tuple[str, ...]) -> bytes
         data: bytes = pyarrow_for(suffix).Codec("zstd").compress(lines, asbytes=True)
         return data
     return lines
+
+
+def decode(body: bytes, suffix: str) -> list[Json]:
+    """The results that `encode` made bytes of."""
+    if suffix == ".parquet":
+        pa = pyarrow_for(suffix)
+        rows: list[Json] = pa.parquet.read_table(pa.BufferReader(body)).to_pylist()
+        return rows
+    if suffix == ".jsonl.gz":
+        body = gzip.decompress(body)
+    elif suffix == ".jsonl.zst":
+        pa = pyarrow_for(suffix)
+        body = pa.CompressedInputStream(pa.BufferReader(body), "zstd").read()
+    return msgspec.json.Decoder(Json).decode_lines(body)
 
 
 def _parquet(results: Sequence[Json], keep: tuple[str, ...]) -> bytes:

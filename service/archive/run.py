@@ -11,13 +11,13 @@ from typing import Any
 import msgspec
 from tqdm import tqdm
 
-from models.duplicates import Seen
 from models.errors import WiretagError
 from models.registry import named_folder
 from models.release import Release, load_release
 from service.archive import parts
 from service.archive.assembly import Assembly, Output, assembling
 from service.archive.chunks import Choices, Chunk
+from service.archive.dask_engine import Cluster
 from service.archive.engine import Engine, Pool, alone
 from service.archive.plan import Plan, check_columns
 
@@ -26,7 +26,7 @@ _FORMAT = 1  # of the journal; raised when a program cannot go on with an earlie
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a run is told to do. `workers` 0 is one a core; `duplicates` marks near-duplicates, in one process."""
+    """What a run is told to do. `workers` 0 is one a core; `scheduler` is a Dask cluster's, for its engine."""
 
     inputs: tuple[str, ...]
     output: str
@@ -34,7 +34,7 @@ class Task:
     model: Path | None = None
     workers: int = 0
     resume: bool = False
-    duplicates: bool = False
+    scheduler: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def run(task: Task, engine_of: Callable[[Release, Path, str], Engine] | None = N
     engine_of: makes the engine of the release, its folder and the form of output; without, this machine's own.
     """
     check_columns(task.choices, parts.COLUMNS)
-    output = Output.of(task.output, task.choices.keep, task.choices.chunk_bytes)
+    output = Output.of(task.output, task.choices.keep, task.choices.chunk_bytes, task.choices.dedupe)
     if task.resume and output.is_complete():
         return None
     output.check_free()
@@ -67,12 +67,13 @@ def run(task: Task, engine_of: Callable[[Release, Path, str], Engine] | None = N
     with assembling(output) as assembly, _progress(n_bytes) as bar:
         assembly.begin(_identity(task, release, output), task.resume)
         before = assembly.n_documents
-        engine = engine_of(release, folder, output.suffix) if engine_of else _local(task, release, folder, output, n_bytes)
+        engine = engine_of(release, folder, output.suffix) if engine_of else _engine(task, release, folder, output, n_bytes)
         try:
             for part in engine(_undone(plan, assembly, bar)):
                 assembly.keep(part)
                 bar.set_postfix_str(_rate(assembly.n_documents - before, begun), refresh=False)
                 bar.update(part.size)
+            bar.set_postfix_str("putting it together", refresh=True)
             assembly.finish()
         except WiretagError as error:
             if assembly.done:
@@ -81,10 +82,10 @@ def run(task: Task, engine_of: Callable[[Release, Path, str], Engine] | None = N
     return Summary(assembly.n_documents, assembly.n_failed, before, time.monotonic() - begun)
 
 
-def _local(task: Task, release: Release, folder: Path, output: Output, n_bytes: int) -> Engine:
+def _engine(task: Task, release: Release, folder: Path, output: Output, n_bytes: int) -> Engine:
+    if task.scheduler is not None:
+        return Cluster(task.scheduler, folder, task.choices, output.suffix)
     workers = task.workers or len(os.sched_getaffinity(0))
-    if task.duplicates:
-        return alone(release, task.choices, output.suffix, Seen())
     if workers == 1 or n_bytes <= task.choices.chunk_bytes:
         return alone(release, task.choices, output.suffix)
     return Pool(workers, folder, task.choices, output.suffix, lambda words: tqdm.write(words, file=sys.stderr))

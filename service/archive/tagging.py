@@ -1,30 +1,29 @@
 """A chunk to its part of the output. The same chunk, model and choices give the same bytes on any machine."""
 
-from models.duplicates import Seen
 from models.errors import InputError
 from models.pipeline import Json, classify
 from models.release import Release
 from service.archive.chunks import Choices, Chunk, Row
 from service.archive.parts import Part, encode
 from service.archive.plan import read
+from service.archive.signatures import Collector
 
 
-def tag_chunk(chunk: Chunk, release: Release, choices: Choices, suffix: str, seen: Seen | None = None) -> Part:
-    """The part of a chunk in a form of `parts.FORMATS`. Raises `InputError` for an input that cannot be read on.
-
-    With `seen`, stories that repeat one of it are marked, and the chunks have to come in order.
-    """
+def tag_chunk(chunk: Chunk, release: Release, choices: Choices, suffix: str) -> Part:
+    """The part of a chunk in a form of `parts.FORMATS`. Raises `InputError` for an input that cannot be read on."""
     results: list[Json] = []
     n_failed = 0
+    collector = Collector() if choices.dedupe else None
     for row in read(chunk, choices):
         result = tag_row(row, release, choices)
         if "error" in result:
             n_failed += 1
-        elif seen is not None and row.document is not None:
-            seen.mark(result, row.document, row.document_id or row.place)
+        elif collector is not None and row.document is not None:
+            collector.add(len(results), row.document_id or row.place, row.document, result)
         results.append(result)
     body = encode(results, suffix, choices.keep)
-    return Part(chunk.index, chunk.identity(), chunk.size, body, len(results), n_failed)
+    stories = collector.bytes() if collector is not None else b""
+    return Part(chunk.index, chunk.identity(), chunk.size, body, len(results), n_failed, stories)
 
 
 def tag_row(row: Row, release: Release, choices: Choices) -> Json:
