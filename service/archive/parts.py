@@ -63,8 +63,8 @@ def decode(body: bytes, suffix: str) -> list[Json]:
     """The results that `encode` made bytes of."""
     if suffix == ".parquet":
         pa = pyarrow_for(suffix)
-        rows: list[Json] = pa.parquet.read_table(pa.BufferReader(body)).to_pylist()
-        return rows
+        rows = pa.parquet.read_table(pa.BufferReader(body)).to_pylist()
+        return [{name: value for name, value in row.items() if value is not None} for row in rows]
     if suffix == ".jsonl.gz":
         body = gzip.decompress(body)
     elif suffix == ".jsonl.zst":

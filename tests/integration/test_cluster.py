@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from models.cli import wiretag
 from models.errors import InputError, WiretagError
 from models.registry import named_folder
 from models.release import Release
@@ -115,6 +117,27 @@ def test_a_worker_that_is_another_program_is_refused(tmp_path: Path, archive: Pl
         own.add_worker(WIRETAG_KERNEL="reference")
         with pytest.raises(WiretagError, match=r"with the kernel reference, this run .* kernel compiled; install the same"):
             list(_engine(own.url)(archive.chunks()))
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.parquet"])
+def test_the_command_writes_the_same_file_on_both_engines(
+    runner: CliRunner, shared: Cluster, archive: Plan, tmp_path: Path, name: str
+) -> None:
+    """`wiretag tag` with `--engine dask`, near-duplicates marked: byte for byte the local engine's output."""
+    common = ["tag", *archive.inputs, "--dedupe", "--chunk-mb", "0.02"]
+    for arguments in (
+        ["-o", f"{tmp_path}/dask-{name}", "--engine", "dask", "--scheduler", shared.url],
+        ["-o", f"{tmp_path}/{name}"],
+    ):
+        done = runner.invoke(wiretag, [*common, *arguments])
+        assert done.exit_code == 0, done.output
+    assert (tmp_path / f"dask-{name}").read_bytes() == (tmp_path / name).read_bytes()
+
+
+@pytest.mark.parametrize("options", [["--engine", "dask"], ["--scheduler", "tcp://127.0.0.1:8786"]])
+def test_engine_and_scheduler_go_together(runner: CliRunner, options: list[str]) -> None:
+    """Half an instruction is wrong use, not a guess."""
+    assert runner.invoke(wiretag, ["tag", "in.jsonl", "-o", "out.jsonl", *options]).exit_code == 2
 
 
 def test_a_scheduler_that_is_not_there_is_named(archive: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
