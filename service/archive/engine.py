@@ -85,7 +85,10 @@ class Pool:
                         except WiretagError as error:  # what was read before it is tagged first
                             fault = error
                             break
-                    future = pool.submit(_tag, queued[-1])
+                    try:
+                        future = pool.submit(_tag, queued[-1])
+                    except (EOFError, OSError):  # what starts workers is gone itself
+                        raise BrokenProcessPool from None
                     pending[future] = queued.pop()
                     processes.update(multiprocessing.active_children())
                 if not pending:

@@ -48,19 +48,27 @@ class Journal:
 
     def read(self, task: dict[str, Any]) -> dict[int, Entry]:
         """The finished chunks, the last word on each. Raises `InputError` where the run was told to do something else."""
-        if not self.path.exists():
-            return {}
-        whole = [line for line in self.path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
-        if not whole:
-            return {}
-        before = msgspec.json.decode(whole[0])
-        for name, value in msgspec.to_builtins(task).items():
-            if before.get(name) != value:
+        first, entries = self._lines()
+        for name, value in msgspec.json.decode(msgspec.json.encode(task)).items() if first else ():
+            if first.get(name) != value:
                 raise InputError(
-                    f"--resume: the run began with another {name} ({before.get(name)}, now {value}); "
+                    f"--resume: the run began with another {name} ({first.get(name)}, now {value}); "
                     "ask for the same, or start anew without --resume"
                 )
-        return {entry.chunk: entry for entry in map(_entry, whole[1:])}
+        return entries
+
+    def finished(self) -> dict[int, Entry]:
+        """The finished chunks, whatever the run was told to do."""
+        return self._lines()[1]
+
+    def _lines(self) -> tuple[dict[str, Any], dict[int, Entry]]:
+        try:
+            lines = self.path.read_bytes().splitlines(keepends=True)
+        except FileNotFoundError:
+            return {}, {}
+        whole = [line for line in lines if line.endswith(b"\n")]
+        first = msgspec.json.decode(whole[0]) if whole else {}
+        return first, {entry.chunk: entry for entry in map(_entry, whole[1:])}
 
 
 _entry = msgspec.json.Decoder(Entry).decode
