@@ -38,6 +38,7 @@ KEPT = 3  # exit status of a retraining after which the old model serves on
 )
 @click.option("--activate/--no-activate", default=True, show_default=True, help="Make the new model the serving one.")
 @click.option("--pipeline", is_flag=True, help="Write the scikit-learn pipeline beside the model, for data scientists.")
+@click.option("--scheduler", metavar="URL", help="Fit on the workers of this Dask scheduler, such as tcp://10.0.0.5:8786.")
 def train(  # noqa: PLR0917 - click passes one argument an option, by name
     corpora: tuple[Path, ...],
     topics_path: Path | None,
@@ -46,10 +47,12 @@ def train(  # noqa: PLR0917 - click passes one argument an option, by name
     measure: tuple[str, ...],
     activate: bool,
     pipeline: bool,
+    scheduler: str | None,
 ) -> None:
     """Fit a model on labelled segments, measure it and release it."""
     from models.registry import DEFAULT_ROOT, Registry
     from models.topics import DEFAULT_PATH, load_topics
+    from training.cluster import fitting_on
     from training.corpus import CORPUS_DIR, read_segments
     from training.recipe import DEFAULT_PATH as DEFAULT_RECIPE
     from training.recipe import load_recipe
@@ -67,7 +70,8 @@ def train(  # noqa: PLR0917 - click passes one argument an option, by name
         measured_on[name] = read_yardstick(Path(file), ids)
     target = Registry(registry or DEFAULT_ROOT)
     click.echo(f"fitting {len(ids)} topics on {len(segments):,} segments", err=True)
-    folder = make_release(segments, topics, recipe, target.releases, measured_on=measured_on, with_pipeline=pipeline)
+    with fitting_on(scheduler):
+        folder = make_release(segments, topics, recipe, target.releases, measured_on=measured_on, with_pipeline=pipeline)
     if activate:
         target.activate(folder.name)
     click.echo(folder.name)
@@ -111,6 +115,7 @@ def evaluate(file: Path, model: Path | None, as_json: bool) -> None:
 @click.option("--force", is_flag=True, help="Let the model in whatever the gate says; its manifest will tell.")
 @click.option("--curve/--no-curve", default=True, show_default=True, help="Measure what more labels would bring.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
+@click.option("--scheduler", metavar="URL", help="Fit on the workers of this Dask scheduler, such as tcp://10.0.0.5:8786.")
 def retrain(  # noqa: PLR0917 - click passes one argument an option, by name
     registry: Path | None,
     corpora: tuple[Path, ...],
@@ -127,6 +132,7 @@ def retrain(  # noqa: PLR0917 - click passes one argument an option, by name
     force: bool,
     curve: bool,
     as_json: bool,
+    scheduler: str | None,
 ) -> None:
     """Fit a model on corpus and corrections, and let it serve if it passes the gate.
 
@@ -138,6 +144,7 @@ def retrain(  # noqa: PLR0917 - click passes one argument an option, by name
     from models.topics import DEFAULT_PATH as DEFAULT_TOPICS
     from models.topics import load_topics, parse_topics
     from training.behaviour_tables import DEFAULT_DIR
+    from training.cluster import fitting_on
     from training.corpus import CORPUS_DIR, read_segments
     from training.gate import DEFAULT_PATH as DEFAULT_GATE
     from training.gate import load_gate
@@ -165,7 +172,8 @@ def retrain(  # noqa: PLR0917 - click passes one argument an option, by name
         may_change_topics=allow_topics_change,
         force=force,
     )
-    with tqdm(total=STAGES, file=sys.stderr, bar_format="{desc:<44}{bar}{elapsed}", disable=as_json) as progress:
+    bar = tqdm(total=STAGES, file=sys.stderr, bar_format="{desc:<44}{bar}{elapsed}", disable=as_json)
+    with fitting_on(scheduler), bar as progress:
 
         def tell(stage: str) -> None:
             progress.set_description_str(stage)
