@@ -242,6 +242,5 @@ def writing(output: Output) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise InputError(
-            f"{output.path}: cannot be written ({error.strerror or error}); make room or name another place"
-        ) from None
+        reason = os.strerror(error.errno) if error.errno else error  # pyarrow's own words are long
+        raise InputError(f"{output.path}: cannot be written ({reason}); make room or name another place") from None

@@ -5,7 +5,6 @@ from functools import lru_cache
 from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
-from msgspec import UNSET
 
 from models.pipeline import Document, Form
 from service.archive import places, streams
@@ -64,12 +63,12 @@ def read(chunk: Chunk, choices: Choices) -> Iterator[Row]:
     """The documents of a chunk."""
     offset, data = _range(chunk) if chunk.data is None else (chunk.start, chunk.data)
     name = places.shown(chunk.file.path)
-    decode = _decoder(choices.columns, choices.keep)
+    fields = _fields(choices.columns, choices.keep)
     form = choices.form or Form.TEXT
     for number, line in enumerate(data.removeprefix(_BOM).split(b"\n") if offset == 0 else data.split(b"\n"), chunk.first):
         if line and not line.isspace():
             place = f"{name}:{number}" if chunk.first else f"{name}, byte {offset:,}"
-            yield _row(line, place, decode, form)
+            yield _row(line, place, fields, form)
         offset += len(line) + 1
 
 
@@ -100,36 +99,41 @@ def _rest_of_line(file: BinaryIO, size: int) -> Iterator[bytes]:
 
 
 class _Fields(NamedTuple):
-    """The decoder of a line to a struct whose fields are document_id, text, headline and the columns to keep."""
+    """The decoder of a line to a struct of the columns wanted, and where id, text, headline and those to keep stand in it."""
 
     decode: Callable[[bytes], msgspec.Struct]
+    at: tuple[int, ...]
     columns: Columns
 
 
 @lru_cache(maxsize=4)
-def _decoder(columns: Columns, keep: tuple[str, ...]) -> _Fields:
-    names = [columns.document_id, columns.text, columns.headline, *keep]
-    fields = [(f"field{n}", Any, UNSET) for n in range(len(names))]
-    rename = {f"field{n}": name for n, name in enumerate(names)}
-    return _Fields(msgspec.json.Decoder(msgspec.defstruct("Line", fields, rename=rename)).decode, columns)
+def _fields(columns: Columns, keep: tuple[str, ...]) -> _Fields:
+    wanted = (columns.document_id, columns.text, columns.headline, *keep)
+    names = list(dict.fromkeys(wanted))
+    line = msgspec.defstruct(
+        "Line",
+        [(f"field{n}", Any, None) for n in range(len(names))],
+        rename={f"field{n}": name for n, name in enumerate(names)},
+    )
+    return _Fields(msgspec.json.Decoder(line).decode, tuple(map(names.index, wanted)), columns)
 
 
 def _row(line: bytes, place: str, fields: _Fields, form: Form) -> Row:
     if len(line) > MAX_ROW:
         return Row(None, place, error=f"the line is over {MAX_ROW:,} bytes; cut it into documents")
     try:
-        document_id, text, headline, *kept = msgspec.structs.astuple(fields.decode(line))
+        found = msgspec.structs.astuple(fields.decode(line))
     except msgspec.ValidationError:
         return Row(None, place, error='not a row of named fields; write {"text": …} on each line')
     except UnicodeDecodeError:
         return Row(None, place, error="not UTF-8; convert the file")
     except (msgspec.MsgspecError, RecursionError) as error:
         return Row(None, place, error=f"not JSON ({str(error)[:100]}); mend or drop the line")
-    values = (None if document_id is UNSET else document_id, text, None if headline is UNSET else headline)
-    return row_of(values, tuple(None if value is UNSET else value for value in kept), place, fields.columns, form)
+    values = tuple([found[at] for at in fields.at])
+    return row_of(values[:3], values[3:], place, fields.columns, form)
 
 
-def row_of(values: tuple[Any, Any, Any], kept: tuple[Any, ...], place: str, columns: Columns, form: Form) -> Row:
+def row_of(values: tuple[Any, ...], kept: tuple[Any, ...], place: str, columns: Columns, form: Form) -> Row:
     """The row of an id, a text and a headline, whatever they are."""
     document_id, text, headline = values
     name = None if document_id is None else document_id if isinstance(document_id, str) else str(document_id)

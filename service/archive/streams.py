@@ -22,7 +22,8 @@ class Stream(Protocol):
 
 class _Decompressed:
     def __init__(self, raw: BinaryIO, plain: Any, name: str):
-        self._raw, self._plain, self._name = raw, plain, name
+        self._raw, self._name = raw, name
+        self._read = getattr(plain, "read1", plain.read)  # what comes before a stream breaks off is not lost
 
     @property
     def taken(self) -> int:
@@ -30,7 +31,7 @@ class _Decompressed:
 
     def read(self, size: int) -> bytes:
         try:
-            return bytes(self._plain.read(size))
+            return bytes(self._read(size))
         except EOFError:
             reason = "ends in the midst"
         except (gzip.BadGzipFile, zlib.error) as error:

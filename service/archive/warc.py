@@ -7,10 +7,12 @@ import msgspec
 
 from models.errors import InputError
 from models.pipeline import Document, Form
-from service.archive import places
+from service.archive import places, streams
 from service.archive.charsets import decode_html
 from service.archive.chunks import MAX_ROW, Choices, Chunk, File, Row
 
+_MAGIC = b"WARC/"
+_PAGES = {"text/html", "application/xhtml+xml", "text/plain"}
 COLUMNS = ("url", "date", "record_id")  # of a record, to keep
 
 
@@ -29,7 +31,10 @@ class _Record(msgspec.Struct, array_like=True):
 
 def check(file: File, choices: Choices) -> None:
     """Raise `InputError` for a column to keep that records have not."""
-    _archive_iterator(file.path)
+    _fastwarc(file)
+    with streams.decompressed(file) as stream:
+        if file.size and stream.read(len(_MAGIC)) != _MAGIC:
+            raise _unsound(file, "it does not begin as one")
     for name in choices.keep:
         if name not in COLUMNS:
             raise InputError(f"{places.shown(file.path)}: no column {name!r}; records have {', '.join(COLUMNS)}")
@@ -40,17 +45,16 @@ def split(files: tuple[File, ...], choices: Choices) -> Iterator[Chunk]:
     file = files[0]
     records: list[_Record] = []
     size, first, n_records, taken = 0, 1, 0, 0
-    with places.opened(file.path) as raw:
-        for record in _records(raw, file):
+    with streams.decompressed(file) as stream:
+        for record in _records(stream, file):
             records.append(record)
             n_records += 1
             size += len(record.body)
             if size >= choices.chunk_bytes:
-                yield _chunk(files, records, first, raw.tell() - taken)
-                records, size, first, taken = [], 0, n_records + 1, raw.tell()
+                yield _chunk(files, records, first, stream.taken - taken)
+                records, size, first, taken = [], 0, n_records + 1, stream.taken
         if records:
-            yield _chunk(files, records, first, raw.tell() - taken)
-    places.check_unchanged(file)
+            yield _chunk(files, records, first, stream.taken - taken)
 
 
 def _chunk(files: tuple[File, ...], records: list[_Record], first: int, size: int) -> Chunk:
@@ -71,41 +75,72 @@ def read(chunk: Chunk, choices: Choices) -> Iterator[Row]:
         yield Row(Document(decode_html(record.body, record.charset), form, None, record.url), place, kept, record.url)
 
 
-def _records(raw: Any, file: File) -> Iterator[_Record]:
-    from fastwarc.warc import WarcRecordType
-
-    name = places.shown(file.path)
-    wanted = WarcRecordType.response | WarcRecordType.resource | WarcRecordType.conversion
+def _records(stream: streams.Stream, file: File) -> Iterator[_Record]:
+    warc = _fastwarc(file)
+    kinds = warc.WarcRecordType
+    wanted = kinds.response | kinds.resource | kinds.conversion
     try:
-        for record in _archive_iterator(file.path)(raw, record_types=wanted, auto_decode="content"):
-            content_type = (record.http_content_type if record.is_http else record.headers.get("Content-Type")) or ""
-            kind = content_type.partition(";")[0].strip().lower()
-            status = record.http_headers.status_code if record.is_http and record.http_headers else None
-            if kind not in {"text/html", "application/xhtml+xml", "text/plain"} or (status or 200) != 200:
-                continue
-            headers = record.headers
-            body = record.reader.read(MAX_ROW + 1)
-            error = f"the record is over {MAX_ROW:,} bytes" if len(body) > MAX_ROW else ""
-            yield _Record(
-                record.stream_pos,
-                headers.get("WARC-Target-URI") or "",
-                headers.get("WARC-Date") or "",
-                headers.get("WARC-Record-ID") or "",
-                kind != "text/plain",
-                record.http_charset if record.is_http else None,
-                b"" if error else body,
-                error,
-            )
+        for record in warc.ArchiveIterator(_Source(stream), record_types=wanted, parse_http=False, stream_detect=False):
+            length = record.headers.get("Content-Length")
+            block = record.reader.read(MAX_ROW + 1)
+            if length is None or len(block) < min(record.content_length, MAX_ROW + 1):
+                raise _unsound(file, "ends in the midst")
+            if found := _page(record, block):
+                yield found
     except OSError as error:
         if error.errno:
             raise
-        raise InputError(f"{name}: not a sound WARC file ({error}); fetch it again, or leave it out") from None
+        raise _unsound(file, str(error)) from None
 
 
-def _archive_iterator(path: str) -> Any:
+def _page(record: Any, block: bytes) -> _Record | None:
+    """What is kept of a record that is a page, or None. `block` is all of it, or more than the limit."""
+    headers, position = record.headers, record.stream_pos
+    url, date, name = (headers.get(key) or "" for key in ("WARC-Target-URI", "WARC-Date", "WARC-Record-ID"))
+    if len(block) > MAX_ROW:
+        return _Record(position, url, date, name, True, None, b"", f"the record is over {MAX_ROW:,} bytes")
+    status: int | None = 200
+    content_type, charset, body = headers.get("Content-Type") or "", None, block
+    if record.is_http:
+        record.set_bytes_content(block)
+        try:
+            record.parse_http(auto_decode="all")
+            body = record.reader.read(MAX_ROW + 1)
+        except OSError as error:
+            return _Record(position, url, date, name, True, None, b"", f"not a sound HTTP answer ({error})")
+        content_type, charset = record.http_content_type or "", record.http_charset
+        status = record.http_headers.status_code if record.http_headers else None
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind not in _PAGES or status != 200:
+        return None
+    if len(body) > MAX_ROW:
+        return _Record(position, url, date, name, True, None, b"", f"the page is over {MAX_ROW:,} bytes")
+    return _Record(position, url, date, name, kind != "text/plain", charset, body)
+
+
+class _Source:
+    """A stream as fastwarc reads it."""
+
+    def __init__(self, stream: streams.Stream):
+        self._stream, self._position = stream, 0
+
+    def read(self, size: int = 1 << 16) -> bytes:
+        data = self._stream.read(size)
+        self._position += len(data)
+        return data
+
+    def tell(self) -> int:
+        return self._position
+
+
+def _unsound(file: File, reason: str) -> InputError:
+    return InputError(f"{places.shown(file.path)}: not a sound WARC file ({reason}); fetch it again, or leave it out")
+
+
+def _fastwarc(file: File) -> Any:
     try:
-        from fastwarc.warc import ArchiveIterator
+        from fastwarc import warc
     except ImportError:
-        shown = places.shown(path)
+        shown = places.shown(file.path)
         raise InputError(f"{shown}: WARC needs fastwarc; install it with `pip install 'wiretag[bulk]'`") from None
-    return ArchiveIterator
+    return warc
