@@ -19,10 +19,11 @@ fi
 
 dir=${ENGINE_DIR:-$(mktemp -d "${TMPDIR:-/var/tmp}/engine.XXXXXX")}
 mkdir -p "$dir"
-daemon=
+daemon= command=
 end() {
   status=$?
   trap - EXIT
+  if [ -n "$command" ]; then kill -TERM "$command" 2>/dev/null || true; fi
   if [ -n "$daemon" ]; then
     docker ps --all --quiet 2>/dev/null | xargs --no-run-if-empty docker rm --force --volumes >/dev/null 2>&1 || true
     docker network prune --force >/dev/null 2>&1 || true # else their bridges stay on the machine
@@ -87,12 +88,20 @@ done
 
 tell "stand-ins for images that cannot be pulled"
 docker image inspect standin-raw >/dev/null 2>&1 || docker import "$dir/base.tar" standin-raw >/dev/null
-for name in python nginx postgres redis; do
-  docker buildx build --quiet --network host --tag "standin-$name" "$here/standins/$name" >/dev/null 2>"$dir/standin.log" \
-    || { tail -20 "$dir/standin.log" >&2; exit 1; }
+standin() {
+  docker buildx build --quiet --network host --tag "standin-$1" "$here/standins/$1" >/dev/null 2>"$dir/$1.log" || { tail -20 "$dir/$1.log" >&2; return 1; }
+}
+standin python
+building=()
+for name in nginx postgres redis; do
+  standin "$name" &
+  building+=($!)
 done
+for process in "${building[@]}"; do wait "$process"; done
 export BASE=standin-python NGINX_IMAGE=standin-nginx POSTGRES_IMAGE=standin-postgres REDIS_IMAGE=standin-redis
 export BUILD_SECRET=${PIP_CERT:-${SSL_CERT_FILE:-}}
 
 tell "ready"
-"$@"
+"$@" & # so that a signal is heard at once, not after it
+command=$!
+wait "$command"
