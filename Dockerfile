@@ -31,7 +31,7 @@ WORKDIR /opt/wiretag/site
 RUN ln -s ../lib/python3*/site-packages packages
 WORKDIR /opt/wiretag/site/packages
 RUN mkdir /rooms && mv models service training wiretag-*.dist-info /rooms \
-    && find . -depth -type d -name tests -exec rm -rf {} + && rm -rf numpy/distutils numpy/f2py numpy/random numpy/_core/_simd*.so \
+    && find . -depth -type d -name tests -exec rm -rf {} + && rm -rf numpy/distutils numpy/f2py numpy/random numpy/fft numpy/polynomial numpy/_core/_simd*.so \
     && rm -rf sqlalchemy/dialects/mssql sqlalchemy/dialects/mysql sqlalchemy/dialects/oracle \
     && python -m compileall -q -b . && find . -name '*.py' -delete && find . -depth -name __pycache__ -exec rm -rf {} + \
     && find . \( -name '*.pyi' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.pxi' -o -name '*.c' -o -name '*.h' -o -name '*.a' -o -name RECORD \) -delete \

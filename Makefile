@@ -109,7 +109,7 @@ docs: $(VENV)/.test ## renew the parts of the README that come from the program
 UV_LOCK    = uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --fork-strategy fewest
 UV_COMPILE = $(UV_LOCK) pyproject.toml --group build
 lock: ## renew the lock files; needs uv. The rooms' locks agree because each is bound by the tests' lock
-	$(UV_COMPILE) --extra bulk --extra postgres --extra redis --extra trace --extra train --extra dev -o tests/requirements.txt
+	$(UV_COMPILE) --extra bulk --extra cluster --extra postgres --extra redis --extra trace --extra train --extra dev -o tests/requirements.txt
 	$(UV_COMPILE) --extra train -c tests/requirements.txt -o training/requirements.txt
 	$(UV_COMPILE) -c tests/requirements.txt -o service/requirements.txt
 	$(UV_COMPILE) --extra postgres --extra redis -c tests/requirements.txt -o service/requirements-image.txt

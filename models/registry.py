@@ -150,11 +150,17 @@ class Registry:
 
 
 def registry_of(where: Path | None) -> Registry | None:
-    """The registry that a setting names (None: the shipped one), or None where it names the folder of one release."""
+    """The registry that a setting names (None: the shipped one), or None where it names the folder of one release.
+
+    Raises `ReleaseError` for a folder that cannot be read.
+    """
     if where is None:
         return Registry()
-    is_registry = (where / "releases").is_dir() or (where / "current").exists()
-    return Registry(where) if is_registry and not (where / "manifest.json").exists() else None
+    try:
+        is_registry = (where / "releases").is_dir() or (where / "current").exists()
+        return Registry(where) if is_registry and not (where / "manifest.json").exists() else None
+    except OSError as error:
+        raise ReleaseError(f"{where}: cannot be read ({error.strerror}); user {os.getuid()} must be able to") from None
 
 
 def awaits_model(where: Path | None) -> bool:

@@ -44,6 +44,7 @@ KEPT = 3  # exit status of a retraining after which the old model serves on
     default=None,
     help=f"Fit in passes over the files, in bounded memory. Default: when they hold more than {STREAMED_FROM // 10**6} MB.",
 )
+@click.option("--scheduler", metavar="URL", help="Fit on the workers of this Dask scheduler, such as tcp://10.0.0.5:8786.")
 def train(  # noqa: PLR0917 - click passes one argument an option, by name
     corpora: tuple[Path, ...],
     topics_path: Path | None,
@@ -53,10 +54,12 @@ def train(  # noqa: PLR0917 - click passes one argument an option, by name
     activate: bool,
     pipeline: bool,
     streamed: bool | None,
+    scheduler: str | None,
 ) -> None:
     """Fit a model on labelled segments, measure it and release it."""
     from models.registry import DEFAULT_ROOT, Registry
     from models.topics import DEFAULT_PATH, load_topics
+    from training.cluster import fitting_on
     from training.corpus import CORPUS_DIR, files, read_segments
     from training.lock import only_run
     from training.recipe import DEFAULT_PATH as DEFAULT_RECIPE
@@ -79,12 +82,15 @@ def train(  # noqa: PLR0917 - click passes one argument an option, by name
     written: dict[str, Any] = {"measured_on": measured_on, "with_pipeline": pipeline}
     with only_run(target.root):
         if streamed if streamed is not None else n_bytes > STREAMED_FROM:
+            if scheduler:
+                raise click.UsageError("--scheduler: a streamed fit runs on this machine alone; leave one of the two out")
             click.echo(f"fitting {len(ids)} topics on {n_bytes / 1e6:,.0f} MB of segments, streamed", err=True)
             folder = make_streamed_release(paths, topics, recipe, target.releases, **written)
         else:
             segments = read_segments(paths, ids)
             click.echo(f"fitting {len(ids)} topics on {len(segments):,} segments", err=True)
-            folder = make_release(segments, topics, recipe, target.releases, **written)
+            with fitting_on(scheduler):
+                folder = make_release(segments, topics, recipe, target.releases, **written)
         if activate:
             target.activate(folder.name)
     click.echo(folder.name)
@@ -128,6 +134,7 @@ def evaluate(file: Path, model: Path | None, as_json: bool) -> None:
 @click.option("--force", is_flag=True, help="Let the model in whatever the gate says; its manifest will tell.")
 @click.option("--curve/--no-curve", default=True, show_default=True, help="Measure what more labels would bring.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
+@click.option("--scheduler", metavar="URL", help="Fit on the workers of this Dask scheduler, such as tcp://10.0.0.5:8786.")
 def retrain(  # noqa: PLR0917 - click passes one argument an option, by name
     registry: Path | None,
     corpora: tuple[Path, ...],
@@ -144,6 +151,7 @@ def retrain(  # noqa: PLR0917 - click passes one argument an option, by name
     force: bool,
     curve: bool,
     as_json: bool,
+    scheduler: str | None,
 ) -> None:
     """Fit a model on corpus and corrections, and let it serve if it passes the gate.
 
@@ -155,6 +163,7 @@ def retrain(  # noqa: PLR0917 - click passes one argument an option, by name
     from models.topics import DEFAULT_PATH as DEFAULT_TOPICS
     from models.topics import load_topics, parse_topics
     from training.behaviour_tables import DEFAULT_DIR
+    from training.cluster import fitting_on
     from training.corpus import CORPUS_DIR, read_segments
     from training.gate import DEFAULT_PATH as DEFAULT_GATE
     from training.gate import load_gate
@@ -182,7 +191,8 @@ def retrain(  # noqa: PLR0917 - click passes one argument an option, by name
         may_change_topics=allow_topics_change,
         force=force,
     )
-    with tqdm(total=STAGES, file=sys.stderr, bar_format="{desc:<44}{bar}{elapsed}", disable=as_json) as progress:
+    bar = tqdm(total=STAGES, file=sys.stderr, bar_format="{desc:<44}{bar}{elapsed}", disable=as_json)
+    with fitting_on(scheduler), bar as progress:
 
         def tell(stage: str) -> None:
             progress.set_description_str(stage)

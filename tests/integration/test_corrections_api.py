@@ -1,7 +1,9 @@
 """/corrections over HTTP, on SQLite and on PostgreSQL alike."""
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,9 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from models.database import VERSION_TABLE
 from models.release import Release
+from models.store import Store
 from service import store as service_store
 from service.app import create_app
 from service.keys import Role
@@ -265,6 +269,20 @@ def test_the_service_finds_a_database_that_came_back(
     assert client.post("/corrections", json={**BODY, "text": "A ship."}).status_code == 201
     assert len(client.get("/corrections").json["corrections"]) == 2
     app.extensions["wiretag_store"].close()
+
+
+def test_a_store_of_a_newer_schema_is_left_alone(tmp_path: Path, release: Release) -> None:
+    """An older program beside a newer one writes nothing, says why, and tags on."""
+    url = f"sqlite:///{tmp_path}/c.db"
+    Store(url).close()
+    with closing(sqlite3.connect(tmp_path / "c.db")) as other:
+        other.execute(f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
+        other.commit()
+    client = create_app(Settings(database_url=url), release).test_client()
+    answer = client.post("/corrections", json=BODY)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert "its schema is newer than this program" in answer.json["detail"]
+    assert client.post("/classify", json={"text": BODY["text"]}).status_code == 200
 
 
 def test_a_full_disk_is_said_and_healed_from(

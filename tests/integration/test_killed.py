@@ -112,7 +112,7 @@ def test_a_retraining_killed_at_any_moment(desk: Path, registry: Registry, tmp_p
     """No answer fails, what serves is verified, the lock is free, and the next run works and sweeps up."""
     data = tmp_path / "new.jsonl"
     started = time.monotonic()
-    assert _retraining(registry, desk, data, 0).wait(120) == 0
+    assert _retraining(registry, desk, data, 0).wait(300) == 0
     length = time.monotonic() - started
     with running(tmp_path / "log", "--workers", "2", "--model", str(registry.root)) as server:
         runs = (_retraining(registry, desk, data, 1 + number) for number in range(N_KILLS))
@@ -120,7 +120,7 @@ def test_a_retraining_killed_at_any_moment(desk: Path, registry: Registry, tmp_p
         with (registry.root / ".retraining").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         before = registry.current()
-        assert _retraining(registry, desk, data, 1 + N_KILLS).wait(120) == 0
+        assert _retraining(registry, desk, data, 1 + N_KILLS).wait(300) == 0
         assert registry.current() != before
         wait_until(lambda: server.call("/readyz")[1]["model_version"] == registry.current())
     assert list(registry.releases.glob(".*")) == []

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -15,11 +14,11 @@ from click.testing import CliRunner, Result
 from models.cli import wiretag
 from models.pipeline import Document, classify
 from models.registry import Registry
+from tests.running import WIRETAG, wait_until
 from training.corpus import read_segments
 from training.holdout import stored
 
 TOPICS = Path(__file__).resolve().parents[1] / "data" / "topics.toml"
-WIRETAG = [sys.executable, "-c", "from models.cli import main; main()"]
 
 
 def _train(corpus: Path, registry: Path, *options: str) -> Result:
@@ -47,6 +46,8 @@ def test_it_makes_a_release_like_any_other(streamed: Registry, desk_registry: Re
     assert ours.scorer.weights.words == theirs.scorer.weights.words
     assert ours.manifest["corpus"] == theirs.manifest["corpus"]
     assert ours.manifest["fit"] == "streamed"
+    assert set(ours.manifest) - {"fit"} == set(theirs.manifest)
+    assert ours.manifest["reference"]["texts"] == theirs.manifest["reference"]["texts"]
     for text in (
         "Beekeepers in Upper Marl lost a swarm, and the honey of two hives was spoilt.",
         "The bridge company raised the toll on the bridge, and drivers of Upper Marl refused to pay it.",
@@ -121,11 +122,8 @@ def test_a_killed_run_leaves_nothing(desk: Path, tmp_path: Path) -> None:
         run.wait()
     assert workers
     assert list(scratch.iterdir()) == []
-    assert not registry.exists()
-    end = time.monotonic() + 20
-    while alive := [pid for pid in workers if Path(f"/proc/{pid}").exists()]:
-        assert time.monotonic() < end, alive
-        time.sleep(0.1)
+    assert not (registry / "releases").exists()
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), 60)
 
 
 def _wait_for_work(run: subprocess.Popen[bytes], scratch: Path) -> list[str]:
