@@ -19,10 +19,11 @@ fi
 
 dir=${ENGINE_DIR:-$(mktemp -d "${TMPDIR:-/var/tmp}/engine.XXXXXX")}
 mkdir -p "$dir"
-daemon=
+daemon= command=
 end() {
   status=$?
   trap - EXIT
+  if [ -n "$command" ]; then kill -TERM "$command" 2>/dev/null || true; fi
   if [ -n "$daemon" ]; then
     docker ps --all --quiet 2>/dev/null | xargs --no-run-if-empty docker rm --force --volumes >/dev/null 2>&1 || true
     docker network prune --force >/dev/null 2>&1 || true # else their bridges stay on the machine
@@ -95,4 +96,6 @@ export BASE=standin-python NGINX_IMAGE=standin-nginx POSTGRES_IMAGE=standin-post
 export BUILD_SECRET=${PIP_CERT:-${SSL_CERT_FILE:-}}
 
 tell "ready"
-"$@"
+"$@" & # so that a signal is heard at once, not after it
+command=$!
+wait "$command"
