@@ -88,10 +88,16 @@ done
 
 tell "stand-ins for images that cannot be pulled"
 docker image inspect standin-raw >/dev/null 2>&1 || docker import "$dir/base.tar" standin-raw >/dev/null
-for name in python nginx postgres redis; do
-  docker buildx build --quiet --network host --tag "standin-$name" "$here/standins/$name" >/dev/null 2>"$dir/standin.log" \
-    || { tail -20 "$dir/standin.log" >&2; exit 1; }
+standin() {
+  docker buildx build --quiet --network host --tag "standin-$1" "$here/standins/$1" >/dev/null 2>"$dir/$1.log" || { tail -20 "$dir/$1.log" >&2; return 1; }
+}
+standin python
+building=()
+for name in nginx postgres redis; do
+  standin "$name" &
+  building+=($!)
 done
+for process in "${building[@]}"; do wait "$process"; done
 export BASE=standin-python NGINX_IMAGE=standin-nginx POSTGRES_IMAGE=standin-postgres REDIS_IMAGE=standin-redis
 export BUILD_SECRET=${PIP_CERT:-${SSL_CERT_FILE:-}}
 

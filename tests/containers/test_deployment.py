@@ -82,13 +82,13 @@ def test_models_and_images_change_without_a_failed_request(deployment: Deploymen
     docker("build", "--tag", NEXT, "-", text=f"FROM {deployment.image}\nLABEL org.opencontainers.image.version=next\n")
     leaving = set(deployment.containers("service"))
     with Load(deployment.port) as load:
-        load.wait_for(500, 60)
+        load.wait_for(500, 120)
         for _ in range(4):
             before = load.answered
             assert deployment.ask("/models/rollback", method="POST").status == 200
-            load.wait_for(before + 500, 60)
+            load.wait_for(before + 500, 120)
         print(deployment.run("docs/deploy/compose/roll.sh", WIRETAG_IMAGE=NEXT))
-        load.wait_for(REQUESTS, 300)
+        load.wait_for(REQUESTS, 600)
     print(f"containers: {load.answered:,} requests, {len(load.failures)} failed, the slowest {load.slowest:.2f} s")
     assert load.failures == []
     assert len(load.versions) == 2
@@ -113,12 +113,12 @@ def test_a_killed_replica_is_not_noticed(deployment: Deployment) -> None:
     """What it had at hand goes to the other one; it is back once started."""
     victim, _ = deployment.containers("service")
     with Load(deployment.port) as load:
-        load.wait_for(500, 60)
+        load.wait_for(500, 120)
         docker("kill", victim)
         load.wait_for(load.answered + 1_000, 120)
         docker("start", victim)
         wait_until(lambda: docker("inspect", "--format", "{{.State.Health.Status}}", victim) == "healthy", 60)
-        load.wait_for(load.answered + 500, 60)
+        load.wait_for(load.answered + 500, 120)
     print(f"containers: a replica killed: {len(load.failures)} of {load.answered:,} failed, the slowest {load.slowest:.2f} s")
     assert load.failures == []
     assert_kept(deployment, load)
@@ -128,7 +128,7 @@ def test_a_killed_database_stops_corrections_alone(deployment: Deployment) -> No
     """Classification goes on; corrections get 503 with the reason and when to come back; what was accepted is there after."""
     (database,) = deployment.containers("postgres")
     with Load(deployment.port) as load:
-        load.wait_for(500, 60)
+        load.wait_for(500, 120)
         docker("kill", database)
         wait_until(lambda: deployment.ask("/corrections", {"text": "A lost word.", "topics": []}).status == 503)
         refused = deployment.ask("/corrections", {"text": "A lost word.", "topics": []})
@@ -137,7 +137,7 @@ def test_a_killed_database_stops_corrections_alone(deployment: Deployment) -> No
         assert deployment.ask("/classify", {"text": "The editor was fined by the court."}).status == 200
         docker("start", database)
         wait_until(lambda: deployment.ask("/corrections", {"text": "A word.", "topics": []}).status == 201, 60)
-        load.wait_for(load.answered + 500, 60)
+        load.wait_for(load.answered + 500, 120)
     print(f"containers: the database killed: {dict(load.statuses)}")
     assert set(load.statuses) <= {200, 201, 503}
     assert load.statuses[503] == len(load.failures)
@@ -149,12 +149,12 @@ def test_a_killed_nginx_is_noticed_and_back(deployment: Deployment) -> None:
     """Connections break until it is there again; nothing that was accepted is lost."""
     (front,) = deployment.containers("nginx")
     with Load(deployment.port) as load:
-        load.wait_for(500, 60)
+        load.wait_for(500, 120)
         docker("kill", front)
         wait_until(lambda: load.failures)
         docker("start", front)
         wait_until(lambda: deployment.ask("/readyz").status == 200, 30)
-        load.wait_for(load.answered + 500, 60)
+        load.wait_for(load.answered + 500, 120)
     print(f"containers: nginx killed: {dict(load.statuses)}, {len(load.failures)} connections broken or refused")
     assert set(load.statuses) == {200, 201}
     assert_kept(deployment, load)
