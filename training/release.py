@@ -5,7 +5,7 @@ import io
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -81,7 +81,9 @@ def make_release(
     Raises `CorpusError` and `ReleaseError`.
     """
     fitted = fit(segments, topics, recipe, added)
-    learnt = summary([*segments, *added], [topic.id for topic in topics])
+    ids = [topic.id for topic in topics]
+    # what was added are people's corrections, which they may ask us to delete: no release holds a text of theirs
+    learnt = replace(summary([*segments, *added], ids), examples=summary(segments, ids).examples)
     return release_fitted(
         fitted,
         learnt,

@@ -57,6 +57,22 @@ def test_a_sound_model_is_promoted_and_reported(retrain: Retrain, registry: Regi
     assert registry.load_current().scorer.score("Mead and wax candles of the apiarist.").scores[0] > 0.5
 
 
+def test_no_release_holds_a_text_that_was_added(registry: Registry, desk: Path, runner: CliRunner, tmp_path: Path) -> None:
+    """Who deletes a correction need not look for it in models, not even where the corpus has no text short enough to try them on."""
+    rows = [json.loads(line) for line in (desk / "segments.jsonl").read_text().splitlines()]
+    long = [{**row, "text": row["text"] * 5} if row["topics"] == ["beekeeping"] else row for row in rows]
+    (tmp_path / "long.jsonl").write_text("".join(json.dumps(row) + "\n" for row in long))
+    data = _rows(
+        tmp_path / "new.jsonl", [(f"Apiarist number {n} of Lund sold mead and wax.", ["beekeeping"]) for n in range(12)]
+    )
+    command = ["retrain", "--registry", str(registry.root), "--corpus", str(tmp_path / "long.jsonl"), "--behaviour", str(desk)]
+    done = runner.invoke(wiretag, [*command, "--no-curve", "--data", data])
+    assert done.exit_code in (0, 3), done.output
+    made = [registry.folder(version) for version in registry.versions()]
+    assert len(made) == 2
+    assert not [path for folder in made for path in folder.iterdir() if b"of Lund sold mead" in path.read_bytes()]
+
+
 def test_poisoned_labels_are_kept_out(retrain: Retrain, registry: Registry, tmp_path: Path) -> None:
     """A model that became worse does not serve: exit status 3, and the report says where it fails."""
     before = registry.current()
