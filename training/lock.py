@@ -23,8 +23,10 @@ class Busy(WiretagError):
 def only_run(root: Path) -> Iterator[None]:
     """Hold a registry for one run, and sweep away what a killed one left. The kernel frees it when the process ends, however.
 
-    Raises `Busy` naming who holds it and since when, `WiretagError` where the folder cannot be written.
+    Raises `Busy` naming who holds it and since when, `WiretagError` where the folder cannot be written or is a release's.
     """
+    if (root / "manifest.json").exists():
+        raise WiretagError(f"{root}: the folder of one release; name the registry that holds it")
     with ExitStack() as stack:
         try:
             root.mkdir(parents=True, exist_ok=True)

@@ -129,6 +129,18 @@ def test_one_run_at_a_time(retrain: Retrain, registry: Registry) -> None:
     assert "another training runs (process 1 on desk since 2026-11-22" in done.output
 
 
+def test_a_release_is_not_taken_for_a_registry(registry: Registry, runner: CliRunner, desk: Path) -> None:
+    """WIRETAG_MODEL may name one release's folder to serve it; nothing is trained into it."""
+    folder = registry.current_folder()
+    before = sorted(folder.iterdir())
+    options = ["--registry", str(folder), "--corpus", str(desk), "--topics", str(DATA / "topics.toml")]
+    for command in ("train", "retrain"):
+        done = runner.invoke(wiretag, [command, *options])
+        assert done.exit_code == 1
+        assert f"{folder}: the folder of one release; name the registry that holds it" in done.stderr
+    assert sorted(folder.iterdir()) == before
+
+
 def test_what_cannot_be_used_is_named(retrain: Retrain, registry: Registry, tmp_path: Path) -> None:
     """Another encoding, an unknown topic, a gate that is none: the file, the place and the remedy."""
     latin = tmp_path / "latin.csv"

@@ -41,7 +41,7 @@ class Reader:
                 encoding="utf-8",
                 start_new_session=True,
             )
-        self._watchdog = threading.Timer(300, self.leave)
+        self._watchdog = threading.Timer(600, self.leave)
         self._watchdog.start()
 
     def run(self, command: str) -> str:
