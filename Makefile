@@ -54,6 +54,7 @@ bench: $(VENV)/.test ## benchmarks that need nothing else; ARGS=--json for one J
 	$(BIN)/python -m benchmarks.cutting $(ARGS)
 	$(BIN)/python -m benchmarks.footprint $(ARGS)
 	$(BIN)/python -m benchmarks.counting $(ARGS)
+	$(BIN)/python -m benchmarks.cluster $(ARGS)
 
 test-kernel: $(VENV)/.test ## the kernel's tests under sanitizers; skipped with the reason where there is no gcc
 	PYTHON=$(abspath $(BIN)/python) tests/kernel/run.sh

@@ -1,4 +1,4 @@
-"""The figures of `docs/cutting.md` that need no texts of others: authored HTML, near-duplicates, time. Part of `make bench`."""
+"""The figures of `docs/cutting.md` and `docs/duplicates.md` that need no texts of others: authored HTML, near-duplicates, time. Part of `make bench`."""
 
 import json
 import random
