@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pyarrow
+import pyarrow.parquet
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -58,15 +60,23 @@ def test_every_line_belongs_to_one_range(
             assert row.place.endswith(f", byte {offset:,}") or offset < chunk_bytes
 
 
-def test_a_chunk_depends_on_nothing_but_itself(release: Release, tmp_path: Path) -> None:
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
+def test_a_chunk_depends_on_nothing_but_itself(release: Release, tmp_path: Path, suffix: str) -> None:
     """The same chunk gives the same part in any order and process: what a cluster and `--resume` rest on."""
-    path = tmp_path / "in.jsonl"
-    path.write_text("".join(json.dumps({"text": page(number)}) + "\n" for number in range(50)))
-    plan = Plan((str(path),), Choices(chunk_bytes=9_000))
-    forwards = [tag_chunk(chunk, release, plan.choices, ".jsonl") for chunk in plan.chunks()]
-    backwards = [tag_chunk(chunk, release, plan.choices, ".jsonl") for chunk in reversed(list(plan.chunks()))]
+    path = tmp_path / f"in.{suffix}"
+    rows = [{"document_id": str(number), "text": page(number)} for number in range(2_500)]
+    if suffix == "parquet":
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+    else:
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    plan = Plan((str(path),), Choices(chunk_bytes=50_000))
+    chunks = list(plan.chunks())
+    forwards = [tag_chunk(chunk, release, plan.choices, ".jsonl") for chunk in chunks]
+    backwards = [tag_chunk(chunk, release, plan.choices, ".jsonl") for chunk in reversed(chunks)]
     assert forwards == backwards[::-1]
     assert len(forwards) > 3
+    ids = [json.loads(line)["document_id"] for part in forwards for line in part.body.splitlines()]
+    assert ids == [row["document_id"] for row in rows]
 
 
 @pytest.mark.parametrize(
