@@ -7,7 +7,7 @@ FUZZ_SECONDS ?= 60    # make fuzz-kernel: for each target
 BIN     = $(VENV)/bin
 PIP     = $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: install serve train test lint audit bench bench-http bench-servers bench-peers bench-curves bench-sizing bench-scale docs test-kernel fuzz-kernel test-alerts test-clients test-deploy test-soak test-containers wheel lock clean
+.PHONY: install serve train test lint audit bench bench-http bench-servers bench-peers bench-curves bench-sizing bench-scale docs test-kernel fuzz-kernel test-alerts test-clients test-deploy test-soak test-archive test-containers wheel lock clean
 
 install: $(VENV)/.serve ## set-up alone
 
@@ -54,6 +54,8 @@ bench: $(VENV)/.test ## benchmarks that need nothing else; ARGS=--json for one J
 	$(BIN)/python -m benchmarks.cutting $(ARGS)
 	$(BIN)/python -m benchmarks.footprint $(ARGS)
 	$(BIN)/python -m benchmarks.counting $(ARGS)
+	$(BIN)/python -m benchmarks.archive $(ARGS)
+	$(BIN)/python -m benchmarks.cluster $(ARGS)
 
 test-kernel: $(VENV)/.test ## the kernel's tests under sanitizers; skipped with the reason where there is no gcc
 	PYTHON=$(abspath $(BIN)/python) tests/kernel/run.sh
@@ -85,6 +87,10 @@ test-soak: $(VENV)/.test ## the service at its limit, its workers killed, its mo
 
 bench-scale: $(VENV)/.test ## how fitting grows from 10,000 to 2 million segments, in memory and streamed; an hour, 8 GB of disk
 	$(BIN)/python -m benchmarks.scale $(ARGS)
+
+ARCHIVE_DOCUMENTS ?= 1000000   # make test-archive ARCHIVE_DOCUMENTS=20000 for a short form
+test-archive: $(VENV)/.test ## a bulk run over a million pages, killed ten times at random moments: the same bytes; 5 GB of disk
+	$(BIN)/python -m tests.archive --documents $(strip $(ARCHIVE_DOCUMENTS))
 
 bench-http: $(VENV)/.test ## the service over HTTP against an echo and a naive service; needs wrk
 	$(BIN)/python -m benchmarks.http $(ARGS)

@@ -1,6 +1,7 @@
 """Results of `wiretag tag` read back, one by one: JSONL or Parquet files, or folders of their parts."""
 
 import gzip
+import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, cast
@@ -8,9 +9,10 @@ from typing import IO, Any, cast
 import msgspec
 
 from models.errors import InputError
+from service.archive.streams import pyarrow_for
 from service.summary import DAY_COLUMNS, SOURCE_COLUMNS, URL_COLUMNS, Row
 
-LINES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
+LINES = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".ndjson", ".ndjson.gz", ".ndjson.zst")
 _BATCH = 1_000  # rows of Parquet held at a time
 _FIELDS = [field for field in msgspec.structs.fields(Row) if field.name != "columns"]
 _NAMES = [field.name for field in _FIELDS]
@@ -33,7 +35,7 @@ def find_results(paths: Sequence[Path]) -> list[Path]:
         elif not path.exists():
             raise InputError(f"{path}: no such file")
         elif not _is_results(path):
-            raise InputError(f"{path}: not results of `wiretag tag`; name a .jsonl, .jsonl.gz or .parquet file")
+            raise InputError(f"{path}: not results of `wiretag tag`; name a .jsonl (also .gz, .zst) or .parquet file")
         else:
             found.append(path)
     return found
@@ -63,7 +65,7 @@ def _json_rows(path: Path, wanted: Sequence[str], needed: Sequence[str]) -> Iter
     fields += [(f"column{number}", Any, msgspec.UNSET) for number in range(len(others))]
     rename = {f"column{number}": name for number, name in enumerate(others)}
     decoder = msgspec.json.Decoder(msgspec.defstruct("Line", fields, rename=rename, gc=False))
-    with cast("IO[bytes]", gzip.open(path) if path.suffix == ".gz" else path.open("rb")) as file:
+    with _opened(path) as file:
         for number, line in enumerate(file, 1):
             try:
                 row: Any = decoder.decode(line)
@@ -78,11 +80,7 @@ def _json_rows(path: Path, wanted: Sequence[str], needed: Sequence[str]) -> Iter
 
 
 def _parquet_rows(path: Path, wanted: Sequence[str], needed: Sequence[str]) -> Iterator[Row]:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError:
-        raise InputError("Parquet needs pyarrow; install it with `pip install 'wiretag[bulk]'`") from None
+    pyarrow = pyarrow_for(str(path))
     try:
         table = pyarrow.parquet.ParquetFile(path)
         there = set(table.schema_arrow.names)
@@ -96,6 +94,15 @@ def _parquet_rows(path: Path, wanted: Sequence[str], needed: Sequence[str]) -> I
                 yield msgspec.convert({name: row.get(name) for name in _NAMES} | {"columns": columns}, Row)
     except (pyarrow.ArrowInvalid, msgspec.ValidationError) as error:
         raise InputError(f"{path}: not a sound Parquet file of results ({error})") from None
+
+
+def _opened(path: Path) -> IO[bytes]:
+    if path.suffix == ".gz":
+        return cast("IO[bytes]", gzip.open(path))
+    if path.suffix == ".zst":
+        stream = pyarrow_for(str(path)).CompressedInputStream(path.open("rb"), "zstd")
+        return io.BufferedReader(stream, 1 << 20)
+    return path.open("rb")
 
 
 def _check(there: Any, needed: Sequence[str], place: str) -> None:

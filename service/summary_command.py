@@ -21,7 +21,7 @@ def summary(  # noqa: PLR0917 - click passes one argument an option, by name
 ) -> None:
     """Count what RESULTS of `wiretag tag` hold: topics by day, by source, and which come together.
 
-    RESULTS are .jsonl, .jsonl.gz or .parquet files, or folders of them.
+    RESULTS are .jsonl (also .gz, .zst) or .parquet files, or folders of them.
     """
     from service.results import find_results, read_rows
     from service.schema import encode

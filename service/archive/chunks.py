@@ -3,7 +3,7 @@
 import zlib
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from models.pipeline import Document, Form
 
@@ -101,9 +101,8 @@ class Chunk:
         return f"{self.file.path} and {len(self.files) - 1} more:{seen:08x}"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A document of a chunk, or (document None) what is wrong with it.
+class Row(NamedTuple):
+    """A document of a chunk, or (document None) what is wrong with it. A tuple, since one is made for every document.
 
     place: where it stands, for messages and as a name where it has no id; kept: the values of the columns to keep.
     """

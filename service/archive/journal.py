@@ -66,9 +66,18 @@ class Journal:
             lines = self.path.read_bytes().splitlines(keepends=True)
         except FileNotFoundError:
             return {}, {}
-        whole = [line for line in lines if line.endswith(b"\n")]
-        first = msgspec.json.decode(whole[0]) if whole else {}
-        return first, {entry.chunk: entry for entry in map(_entry, whole[1:])}
+        first: dict[str, Any] = {}
+        entries: dict[int, Entry] = {}
+        try:
+            first = msgspec.json.decode(lines[0]) if lines else {}
+            for line in lines[1:]:
+                if not line.endswith(b"\n"):
+                    break
+                entry = _entry(line)
+                entries[entry.chunk] = entry
+        except (msgspec.MsgspecError, UnicodeDecodeError):  # spoilt by a power cut: what stands before counts
+            pass
+        return first, entries
 
 
 _entry = msgspec.json.Decoder(Entry).decode

@@ -61,30 +61,31 @@ def _read_ahead(file: File, chunk_bytes: int) -> Iterator[tuple[bytes, int, int]
 
 def read(chunk: Chunk, choices: Choices) -> Iterator[Row]:
     """The documents of a chunk."""
-    offset, data = _range(chunk) if chunk.data is None else (chunk.start, chunk.data)
+    offset, lines = (chunk.start, chunk.data.split(b"\n")) if chunk.data is not None else _range(chunk)
+    if offset == 0:
+        lines[0] = lines[0].removeprefix(_BOM)
     name = places.shown(chunk.file.path)
     fields = _fields(choices.columns, choices.keep)
     form = choices.form or Form.TEXT
-    for number, line in enumerate(data.removeprefix(_BOM).split(b"\n") if offset == 0 else data.split(b"\n"), chunk.first):
+    for number, line in enumerate(lines, chunk.first):
         if line and not line.isspace():
-            place = f"{name}:{number}" if chunk.first else f"{name}, byte {offset:,}"
-            yield _row(line, place, fields, form)
+            yield _row(line, f"{name}:{number}" if chunk.first else f"{name}, byte {offset:,}", fields, form)
         offset += len(line) + 1
 
 
-def _range(chunk: Chunk) -> tuple[int, bytes]:
+def _range(chunk: Chunk) -> tuple[int, list[bytes]]:
     """The lines that begin within a range, and the byte where the first one does."""
     with places.opened(chunk.file.path) as file:
         before = min(chunk.start, 1)  # the byte before tells whether a line begins at the first
         file.seek(chunk.start - before)
-        data = file.read(chunk.stop - chunk.start + before)
-        start = data.find(b"\n") + 1 if before else 0
-        if before and not start:
-            return chunk.start, b""  # a line that began earlier goes all through
-        pieces = [data[start:]]
-        if start < len(data) and not data.endswith(b"\n"):
-            pieces += _rest_of_line(file, len(data) - max(start, data.rfind(b"\n") + 1))
-    return chunk.start - before + start, b"".join(pieces)
+        lines = file.read(chunk.stop - chunk.start + before).split(b"\n")
+        offset = chunk.start - before
+        if before:
+            offset += len(lines[0]) + 1
+            del lines[0]  # it began earlier
+        if lines and lines[-1]:
+            lines[-1] += b"".join(_rest_of_line(file, len(lines[-1])))
+    return offset, lines
 
 
 def _rest_of_line(file: BinaryIO, size: int) -> Iterator[bytes]:
@@ -102,7 +103,7 @@ class _Fields(NamedTuple):
     """The decoder of a line to a struct of the columns wanted, and where id, text, headline and those to keep stand in it."""
 
     decode: Callable[[bytes], msgspec.Struct]
-    at: tuple[int, ...]
+    at: tuple[int, ...] | None  # None: in that order
     columns: Columns
 
 
@@ -115,7 +116,8 @@ def _fields(columns: Columns, keep: tuple[str, ...]) -> _Fields:
         [(f"field{n}", Any, None) for n in range(len(names))],
         rename={f"field{n}": name for n, name in enumerate(names)},
     )
-    return _Fields(msgspec.json.Decoder(line).decode, tuple(map(names.index, wanted)), columns)
+    at = tuple(map(names.index, wanted))
+    return _Fields(msgspec.json.Decoder(line).decode, at if len(names) < len(wanted) else None, columns)
 
 
 def _row(line: bytes, place: str, fields: _Fields, form: Form) -> Row:
@@ -129,8 +131,9 @@ def _row(line: bytes, place: str, fields: _Fields, form: Form) -> Row:
         return Row(None, place, error="not UTF-8; convert the file")
     except (msgspec.MsgspecError, RecursionError) as error:
         return Row(None, place, error=f"not JSON ({str(error)[:100]}); mend or drop the line")
-    values = tuple([found[at] for at in fields.at])
-    return row_of(values[:3], values[3:], place, fields.columns, form)
+    if fields.at is not None:
+        found = tuple([found[at] for at in fields.at])
+    return row_of(found[:3], found[3:], place, fields.columns, form)
 
 
 def row_of(values: tuple[Any, ...], kept: tuple[Any, ...], place: str, columns: Columns, form: Form) -> Row:

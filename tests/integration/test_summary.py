@@ -56,13 +56,25 @@ def test_both_forms_of_results_give_the_same_counts(runner: CliRunner, tagged: P
     assert found["together"] == [{"topics": ["media_freedom", "sanctions"], "documents": 1}]
 
 
-def test_a_folder_of_gzipped_parts_is_read_in_order(runner: CliRunner, tagged: Path, tmp_path: Path) -> None:
-    """Parts of a large run are counted together."""
-    parts = tmp_path / "parts"
-    parts.mkdir()
-    for number, line in enumerate((tagged / "tagged.jsonl").read_bytes().splitlines(keepends=True)):
-        (parts / f"part-{number}.jsonl.gz").write_bytes(gzip.compress(line))
-    assert _summary(runner, parts) == _summary(runner, tagged / "tagged.jsonl")
+@pytest.mark.parametrize("suffix", [".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet"])
+def test_folders_and_compressed_parts_are_read(runner: CliRunner, tagged: Path, tmp_path: Path, suffix: str) -> None:
+    """Whatever `wiretag tag` writes can be counted, also a file of many chunks."""
+    counts = _summary(runner, tagged / "tagged.jsonl")
+    for name in (f"many{suffix}/", f"one{suffix}"):
+        done = runner.invoke(wiretag, ["tag", f"{tmp_path}/in.jsonl", "-o", f"{tmp_path}/{name}", "--chunk-mb", "0.001"])
+        assert done.exit_code == 0, done.output
+        assert _summary(runner, tmp_path / name) == counts
+
+
+def test_columns_that_were_kept_are_counted_by(runner: CliRunner, tmp_path: Path) -> None:
+    """`tag --keep` carries day and source through, in both forms."""
+    row = {"text": SANCTIONS, "crawled": "2025-05-12T10:00:00", "outlet": "Courier"}
+    (tmp_path / "in.jsonl").write_text(json.dumps(row) + "\n")
+    for name in ("out.jsonl", "out.parquet"):
+        keep = ["--keep", "crawled", "--keep", "outlet"]
+        assert runner.invoke(wiretag, ["tag", f"{tmp_path}/in.jsonl", "-o", f"{tmp_path}/{name}", *keep]).exit_code == 0
+        found = _summary(runner, tmp_path / name, "--day", "crawled")
+        assert (list(found["days"]), list(found["sources"])) == (["2025-05-12"], ["Courier"])
 
 
 def test_the_terminal_and_the_picture_show_the_topics(runner: CliRunner, tagged: Path, tmp_path: Path) -> None:
