@@ -7,7 +7,7 @@ FUZZ_SECONDS ?= 60    # make fuzz-kernel: for each target
 BIN     = $(VENV)/bin
 PIP     = $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: install serve train test lint audit bench bench-http bench-servers bench-peers bench-curves docs test-kernel fuzz-kernel test-alerts test-clients test-soak test-containers wheel lock clean
+.PHONY: install serve train test lint audit bench bench-http bench-servers bench-peers bench-curves docs test-kernel fuzz-kernel test-alerts test-clients test-browser test-soak test-containers wheel lock clean
 
 install: $(VENV)/.serve ## set-up alone
 
@@ -64,6 +64,9 @@ fuzz-kernel: $(VENV)/.test ## the kernel under a fuzzer that its coverage guides
 test-clients: $(VENV)/.test ## public clients of the Open Inference Protocol; skipped with the reason where they cannot be installed
 	WIRETAG=$(abspath $(BIN)/wiretag) CLIENTS=$(abspath $(VENV))-clients PYTHON=$(PYTHON) tests/clients/run.sh
 
+test-browser: $(VENV)/.test ## the console in Chromium; screenshots in var/screenshots/; skipped with the reason without Chromium or npm
+	PYTHON=$(abspath $(BIN)/python) BROWSER=$(abspath $(VENV))-browser tests/browser/run.sh $(ARGS)
+
 wheel: $(VENV)/.serve ## a wheel in dist/ with the kernel compiled, for machines without a compiler
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
@@ -102,6 +105,7 @@ lock: ## renew the lock files; needs uv. The rooms' locks agree because each is 
 	$(UV_COMPILE) --extra train -c tests/requirements.txt -o training/requirements.txt
 	$(UV_COMPILE) -c tests/requirements.txt -o service/requirements.txt
 	$(UV_LOCK) tests/clients/requirements.in -o tests/clients/requirements.txt
+	$(UV_LOCK) tests/browser/requirements.in -c tests/requirements.txt -o tests/browser/requirements.txt
 
 clean:
-	rm -rf $(VENV) $(VENV)-clients build dist *.egg-info
+	rm -rf $(VENV) $(VENV)-clients $(VENV)-browser build dist *.egg-info
