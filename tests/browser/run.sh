@@ -32,4 +32,4 @@ if ! cmp -s $locks/package-lock.json "$place/package-lock.json"; then
   fi
 fi
 export AXE="$place/node_modules/axe-core/axe.min.js" PYTHONPATH="$place/python${PYTHONPATH:+:$PYTHONPATH}"
-exec "$python" -m pytest tests/browser "$@"
+exec "$python" -m pytest ${TESTS:-tests/browser} "$@"

@@ -1,7 +1,7 @@
 // Paste a page and see it cut: segments as cards, and the original with its junk greyed.
 
 import { call, topics } from "./api.js";
-import { byId, h, problem, show } from "./dom.js";
+import { byId, count, h, problem, show } from "./dom.js";
 import { read } from "./file.js";
 import { card, keyOf } from "./segment.js";
 
@@ -19,7 +19,12 @@ export function start() {
   const draft = sessionStorage.getItem(DRAFT);
   if (draft !== null) source.value = draft; // else the browser may have kept what was too long for us
   source.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(classify, PAUSE); });
-  source.addEventListener("paste", () => { clearTimeout(timer); timer = setTimeout(classify, 0); });
+  source.addEventListener("paste", (event) => {
+    const pasted = event.clipboardData?.getData("text/plain") ?? "";
+    if (!fits(pasted, "What you pasted")) { event.preventDefault(); return; } // a field of megabytes would stop the page for minutes
+    clearTimeout(timer);
+    timer = setTimeout(classify, 0);
+  });
   byId("classify-form").addEventListener("submit", (event) => { event.preventDefault(); classify(); });
   byId("form").addEventListener("change", () => { setForm(byId("form").value); classify(); });
   byId("clear").addEventListener("click", () => { source.value = ""; classify(); source.focus(); });
@@ -42,10 +47,19 @@ function setForm(form) {
   history.replaceState(null, "", form === "auto" ? "#classify" : `#classify?as=${form}`);
 }
 
+function fits(text, name) {
+  const most = Number(byId("source").dataset.most);
+  if (text.length <= 2 * most && Array.from(text).length <= most) return true;
+  show(byId("classify-problem"), problem({ title: "Too long.", message: `${name} has ${count(text.length)} characters; the service reads at most ${count(most)} of a page. Nothing here was changed.` }));
+  return false;
+}
+
 async function open(file) {
   if (!file) return;
   try {
-    byId("source").value = await read(file);
+    const text = await read(file);
+    if (!fits(text, file.name)) return;
+    byId("source").value = text;
     classify();
   } catch (error) {
     show(byId("classify-problem"), problem(error));

@@ -1,6 +1,6 @@
 // The releases: how good they are, what changed, and which one serves.
 
-import { call, forget } from "./api.js";
+import { call, forget, topics } from "./api.js";
 import { square } from "./charts.js";
 import { byId, count, h, percent, problem, show } from "./dom.js";
 
@@ -26,7 +26,7 @@ async function list(told = "") {
     show(byId("models-status"), told, " ", listing.model_version ? ["Now serving ", h("strong", {}, listing.model_version), `. ${listing.models.length === 1 ? "1 version" : `${listing.models.length} versions`}.`] : "No model serves.");
     show(byId("models-list"),
       before ? h("p", {}, h("button", { type: "button", onclick: () => ask("Roll back?", `${before.version} served before. It serves again in every worker within a second.`, "/models/rollback") }, `Roll back to ${before.version}`)) : null,
-      ...listing.models.toReversed().map((each) => model(each, serving)));
+      ...listing.models.toReversed().sort((a, b) => b.current - a.current).map((each) => model(each, serving)));
   } catch (error) {
     show(byId("models-problem"), problem(error, () => list()));
   }
@@ -66,7 +66,10 @@ function figure(ours, theirs, better) {
 
 function figures(each, serving) {
   const sets = Object.entries(each.figures);
-  const other = (set) => (each.current || serving?.figures?.[set]?.sha256 !== each.figures[set].sha256 ? {} : serving?.figures?.[set] ?? {});
+  const other = (set) => { // compared only where both were measured on the same
+    const [ours, theirs] = [each.figures[set], serving?.figures?.[set]];
+    return !each.current && theirs?.sha256 === ours.sha256 && theirs?.segments === ours.segments ? theirs : {};
+  };
   const texts = sets.filter(([, given]) => "macro_f1" in given);
   const pages = sets.filter(([, given]) => "segment_f1" in given);
   const name = (set) => SETS[set] ?? set.replaceAll("_", " ");
@@ -91,13 +94,14 @@ async function details(each, serving, place) {
   show(place, h("p", { class: "soft" }, "Reading…"));
   const path = `/models/${encodeURIComponent(each.version)}`;
   try {
-    const [report, changes] = await Promise.all([
+    const [report, changes, known] = await Promise.all([
       call("GET", `${path}/report`).catch((error) => (error.status === 404 || error.status === 409 ? null : Promise.reject(error))),
       serving && serving.version !== each.version ? call("GET", `${path}/changes`) : null,
+      topics().catch(() => []),
     ]);
     show(place,
       changes ? [h("h3", {}, `What moves if it replaces ${changes.before}`), h("ul", { class: "changes" }, (changes.changes.length ? changes.changes : ["nothing"]).map(change))] : null,
-      report ? [h("h3", {}, "Champion and challenger"), gate(report), ...curves(report)] : h("p", { class: "soft" }, "No retraining made this version, so there are no curves of one."));
+      report ? [h("h3", {}, "Champion and challenger"), gate(report), ...curves(report, new Map(known.map((topic) => [topic.id, topic.label])))] : h("p", { class: "soft" }, "No retraining made this version, so there are no curves of one."));
   } catch (error) {
     show(place, problem(error));
   }
@@ -115,9 +119,9 @@ function gate(report) {
     check.name.replaceAll("_", " "), told(check.champion), told(check.challenger), h("td", { class: "soft" }, check.asked), h("td", { class: check.passed ? "good" : "bad" }, check.passed ? "✓ passed" : "✗ failed")]), caption);
 }
 
-function curves(report) {
+function curves(report, labels) {
   const lines = (each) => ["champion", "challenger"].filter((who) => each[who]).map((who) => ({ name: who === "champion" ? "theirs" : "ours", points: each[who] }));
-  const drawn = Object.entries(report.curves ?? {}).map(([topic, each]) => h("section", { class: "panel" }, h("h4", {}, topic.replaceAll("_", " ")), h("div", { class: "pair" },
+  const drawn = Object.entries(report.curves ?? {}).map(([topic, each]) => h("section", { class: "panel" }, h("h4", {}, h("bdi", {}, labels.get(topic) ?? topic)), h("div", { class: "pair" },
     square("Precision and recall", ["recall", "precision"], lines(each.precision_recall)),
     square("Reliability", ["score", "share that is right"], lines(each.reliability), { diagonal: true, dots: true }))));
   const curve = report.learning_curve;
