@@ -23,7 +23,10 @@ blueprint = Blueprint("console", __name__, template_folder="templates")
 @operation("The console", answer=str, answer_type="text/html")
 def page() -> Response:
     """The page. What it shows it asks of the service, with the reader's key where keys are on."""
-    answer = Response(render_template("console.html", most=current_app.config["WIRETAG_SETTINGS"].max_characters), content_type="text/html; charset=utf-8")
+    answer = Response(
+        render_template("console.html", most=current_app.config["WIRETAG_SETTINGS"].max_characters),
+        content_type="text/html; charset=utf-8",
+    )
     answer.headers["Content-Security-Policy"] = POLICY
     return answer
 

@@ -28,12 +28,18 @@ def test_five_megabytes(open_page: Open, server: Running, tmp_path: Path) -> Non
         (lambda: page.locator("#file").set_input_files(tmp_path / "huge.txt"), "huge.txt"),
     ):
         enter()
-        expect(page.locator("#classify-problem")).to_contain_text(f"{name} has 5,000,000 characters; the service reads at most 1,000,000")
+        expect(page.locator("#classify-problem")).to_contain_text(
+            f"{name} has 5,000,000 characters; the service reads at most 1,000,000"
+        )
         expect(page.locator("#source")).to_have_value(EXAMPLE)
         expect(page.locator("#segments .card")).to_have_count(3)
 
 
-@pytest.mark.parametrize("content", [b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", b"\xff\xfe\x00\xd8", "Привет".encode("cp1251")], ids=["image", "half", "unnamed"])
+@pytest.mark.parametrize(
+    "content",
+    [b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", b"\xff\xfe\x00\xd8", "Привет".encode("cp1251")],
+    ids=["image", "half", "unnamed"],
+)
 def test_a_file_that_is_no_text(open_page: Open, server: Running, tmp_path: Path, content: bytes) -> None:
     """A binary file, or a text in a coding that it does not name, is told by its name; what was there before stays."""
     page = open_page(server)

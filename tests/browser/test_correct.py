@@ -60,7 +60,9 @@ def test_what_was_set_and_not_saved_outlives_a_reload(open_page: Open, server: R
     page.keyboard.press("1")
     for again in (page.reload, lambda: page.locator("#source").press_sequentially(" ")):
         again()
-        expect(page.locator("#segments .card").nth(2).locator(".topic-key[aria-pressed=true]")).to_have_text(["1Korea–Russia military ties"])
+        expect(page.locator("#segments .card").nth(2).locator(".topic-key[aria-pressed=true]")).to_have_text(
+            ["1Korea–Russia military ties"]
+        )
     expect(page.locator("#segments .card").nth(2).locator(".state")).to_have_text("Not saved.")
 
 
@@ -93,7 +95,9 @@ def test_a_correction_outlives_a_server_that_goes_away(open_page: Open, tmp_path
 def test_a_refused_correction_says_so_and_stays_until_dropped(open_page: Open, server: Running) -> None:
     """What the service will not take is told with its reason; the reader decides when to let it go."""
     page = _classified(open_page(server))
-    page.evaluate("localStorage.setItem('wiretag.outbox', JSON.stringify([{ key: 'a', body: { text: ' ', topics: [] }, fault: null }]))")
+    page.evaluate(
+        "localStorage.setItem('wiretag.outbox', JSON.stringify([{ key: 'a', body: { text: ' ', topics: [] }, fault: null }]))"
+    )
     page.reload()
     expect(page.locator("#outbox")).to_contain_text("1 refused")
     page.locator("#outbox").get_by_role("button", name="Drop").click()
@@ -103,7 +107,9 @@ def test_a_refused_correction_says_so_and_stays_until_dropped(open_page: Open, s
 def test_a_full_storage_loses_nothing(open_page: Open, server: Running) -> None:
     """Where the browser keeps no more, corrections go out all the same."""
     page = _classified(open_page(server))
-    page.evaluate("() => { let size = 2 ** 20; while (size > 16) { try { localStorage.setItem(`full${Math.random()}`, 'x'.repeat(size)); } catch { size /= 2; } } }")
+    page.evaluate(
+        "() => { let size = 2 ** 20; while (size > 16) { try { localStorage.setItem(`full${Math.random()}`, 'x'.repeat(size)); } catch { size /= 2; } } }"
+    )
     card = page.locator("#segments .card").nth(1)
     card.focus()
     page.keyboard.press("5")

@@ -21,7 +21,7 @@ PAYLOADS = [
     f'"><svg/onload="{BREAK}">',
     f"javascript:{BREAK}",
     f"{{{{constructor.constructor('{BREAK}')()}}}} ${{{BREAK}}} <%= 7*7 %> #{{7*7}}",
-    f"</textarea></article></script><iframe srcdoc=\"<script>parent.{BREAK}</script>\">",
+    f'</textarea></article></script><iframe srcdoc="<script>parent.{BREAK}</script>">',
     f'<a href="javascript:{BREAK}" style="position:fixed;inset:0">all of it</a>',
     "\u202egnp.exe\u202c \u2066isolate \u202d\u202d never closed",
     "<!-- --><base href=//elsewhere.invalid/><meta http-equiv=refresh content='0;url=//elsewhere.invalid'>",
@@ -35,7 +35,12 @@ def test_a_document_is_only_ever_text(open_page: Open, server: Running, form: st
     """In headline, source, date and text, whatever the document is read as: it is shown letter by letter, and evidence over it too."""
     page = open_page(server, "classify" if form == "auto" else f"classify?as={form}")
     text = EXAMPLE.replace("African Union sends", f"{payload} African Union sends").replace("Coast Courier", f"Coast {payload}")
-    paste(page, f"<article><h1>{payload}</h1><p>{payload} {NEWS}</p><p>{NEWS}</p></article>" if form == "html" else f"{text}\n{NEWS} {payload}")
+    paste(
+        page,
+        f"<article><h1>{payload}</h1><p>{payload} {NEWS}</p><p>{NEWS}</p></article>"
+        if form == "html"
+        else f"{text}\n{NEWS} {payload}",
+    )
     expect(page.locator("#classify-status")).to_contain_text("by 20")
     if page.locator(".chip.assigned").count():
         page.locator(".chip.assigned").first.click()
@@ -45,7 +50,16 @@ def test_a_document_is_only_ever_text(open_page: Open, server: Running, form: st
     assert page.locator("main script, main img, main iframe, main base, main :is(.card, #original) a").count() == 0
 
 
-@pytest.mark.parametrize("hash_", ["classify?as=<img src=x onerror=alert(1)>", "models?show=<script>alert(1)</script>", "__proto__", "constructor?a=b", "javascript:alert(1)"])
+@pytest.mark.parametrize(
+    "hash_",
+    [
+        "classify?as=<img src=x onerror=alert(1)>",
+        "models?show=<script>alert(1)</script>",
+        "__proto__",
+        "constructor?a=b",
+        "javascript:alert(1)",
+    ],
+)
 def test_an_address_is_only_ever_a_choice(open_page: Open, server: Running, hash_: str) -> None:
     """Whatever stands after the #, one of the four views is shown."""
     page = open_page(server, hash_)
@@ -70,15 +84,32 @@ def hostile_desk(desk: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     done = CliRunner().invoke(wiretag, arguments, catch_exceptions=False)
     assert done.exit_code == 0, done.output
     shutil.copytree(registry.folder(registry.versions()[0]), registry.releases / "zz<img src=x onerror=alert(1)>")
-    with running(folder / "log", "--model", str(registry.root), workers="1", review="on", database_url=f"sqlite:///{folder}/corrections.db") as started:
+    with running(
+        folder / "log",
+        "--model",
+        str(registry.root),
+        workers="1",
+        review="on",
+        database_url=f"sqlite:///{folder}/corrections.db",
+    ) as started:
         yield started
 
 
 def test_names_of_topics_and_releases_are_only_ever_text(open_page: Open, hostile_desk: Running) -> None:
     """What a topics file or a folder says is no more trusted than a document, in any view."""
-    hostile_desk.call("/classify", {"documents": [{"document_id": PAYLOADS[1], "text": f"Bees {PAYLOADS[0]} and honey in hive number {n}"} for n in range(20)]})
+    hostile_desk.call(
+        "/classify",
+        {
+            "documents": [
+                {"document_id": PAYLOADS[1], "text": f"Bees {PAYLOADS[0]} and honey in hive number {n}"} for n in range(20)
+            ]
+        },
+    )
     page = open_page(hostile_desk)
-    paste(page, "The queen bee died in a hive near Hamlow.\nBeekeepers harvested honey, the swarm and the bees were discussed at length.")
+    paste(
+        page,
+        "The queen bee died in a hive near Hamlow.\nBeekeepers harvested honey, the swarm and the bees were discussed at length.",
+    )
     expect(page.locator(".topic-key").first).to_contain_text("<img src=x")
     page.locator(".chip").first.click()
     expect(page.locator(".evidence")).to_contain_text("<img src=x")

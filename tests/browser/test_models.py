@@ -43,12 +43,16 @@ def desk_server(registry: Registry, database: str) -> Iterator[Running]:
         yield started
 
 
-def test_from_paste_to_a_better_model(open_page: Open, desk: Path, registry: Registry, database: str, desk_server: Running) -> None:
+def test_from_paste_to_a_better_model(
+    open_page: Open, desk: Path, registry: Registry, database: str, desk_server: Running
+) -> None:
     """The whole loop before a reader's eyes: a page is cut, a miss is corrected, the night's retraining learns, and the page that
     stayed open tells the new version, what moved, and gives the topic that it missed."""
     before = str(registry.current())
     page = open_page(desk_server)
-    paste(page, f"{ASKED.split('.')[0]}\n{ASKED} It was a fine year for all of them, and the fair will be held again in spring.")
+    paste(
+        page, f"{ASKED.split('.')[0]}\n{ASKED} It was a fine year for all of them, and the fair will be held again in spring."
+    )
     card = page.locator("#segments .card").first
     expect(card.locator(".why-none")).to_be_visible()
     card.focus()

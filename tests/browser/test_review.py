@@ -28,7 +28,9 @@ def queue(tmp_path: Path) -> Iterator[Running]:
     """A server with segments that wait for review."""
     path = tmp_path / "corrections.db"
     with running(tmp_path / "log", workers="2", review="on", database_url=f"sqlite:///{path}") as server:
-        status, _ = server.call("/classify", {"documents": [{"text": text, "headline": f"Story {n}"} for n, text in enumerate(STORIES)]})
+        status, _ = server.call(
+            "/classify", {"documents": [{"text": text, "headline": f"Story {n}"} for n, text in enumerate(STORIES)]}
+        )
         assert status == 200
 
         def kept() -> bool:
@@ -66,7 +68,9 @@ def test_two_annotators_never_get_the_same_item(open_page: Open, queue: Running)
     assert sorted(seen[0] + seen[1]) == [f"Story {n}" for n in range(N)]
     assert min(map(len, seen)) >= 2
     for page, mine in zip(people, seen, strict=True):
-        expect(page.locator("#review-status")).to_contain_text(f"agreed with the model on {round(100 * (len(mine) - 1) / len(mine))} %")
+        expect(page.locator("#review-status")).to_contain_text(
+            f"agreed with the model on {round(100 * (len(mine) - 1) / len(mine))} %"
+        )
     people[0].get_by_role("button", name="Look again").click()
     expect(people[0].locator("#review-item")).to_contain_text("Nothing waits for review")
     assert queue.call("/review?annotator=third")[1]["items"] == []
@@ -94,7 +98,10 @@ def test_back_next_and_reload(open_page: Open, queue: Running) -> None:
     expect(page.locator("#review-status")).to_contain_text("1 done")
     expect(page.locator("#outbox")).to_be_empty()
     newest = queue.call("/corrections")[1]["corrections"]
-    assert [(each["headline"], each["topics"], each["stands"]) for each in newest] == [(second, ["sanctions"], True), (second, ["ukraine_war"], False)]
+    assert [(each["headline"], each["topics"], each["stands"]) for each in newest] == [
+        (second, ["sanctions"], True),
+        (second, ["ukraine_war"], False),
+    ]
     page.reload()
     mine = _headline(page)
     other = open_page(queue, "review")

@@ -26,7 +26,9 @@ def test_counts_follow_the_stream(open_page: Open, watched: Running) -> None:
     expect(page.locator("#watch-status")).to_contain_text("documents since the start")
     row = page.locator(".bars tr", has_text="Sanctions")
     before = int(row.locator("td.n").first.inner_text())
-    documents = [{"text": NEWS.format(n)} for n in range(200)] + [{"text": "The cup final was put off because of the rain, the council said."}] * 50
+    documents = [{"text": NEWS.format(n)} for n in range(200)] + [
+        {"text": "The cup final was put off because of the rain, the council said."}
+    ] * 50
     assert watched.call("/classify", {"documents": documents})[0] == 200
     expect(row.locator("td.n").first).to_have_text(str(before + 200))
     none = page.locator(".bars tr", has_text="below threshold")

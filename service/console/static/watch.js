@@ -53,7 +53,7 @@ function draw(all, drift, labels) {
   const documents = sum("wiretag_documents_total");
   const none = sum("wiretag_none_total");
   const doubts = sum("wiretag_topics_total", { decision: "review" });
-  const names = [...new Set(all.filter((each) => each.name === "wiretag_topics_total").map((each) => each.labels.topic))];
+  const names = [...new Set([...labels.keys(), ...all.filter((each) => each.name === "wiretag_topics_total").map((each) => each.labels.topic)])];
   const reasons = [...new Set(all.filter((each) => each.name === "wiretag_none_total").map((each) => each.labels.reason))];
   const label = (topic) => labels.get(topic) ?? topic;
   looks = [...looks, { at: performance.now(), documents, none, doubts }].slice(-LOOKS);
