@@ -7,7 +7,7 @@ FUZZ_SECONDS ?= 60    # make fuzz-kernel: for each target
 BIN     = $(VENV)/bin
 PIP     = $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: install serve train test lint audit bench bench-http bench-servers bench-peers bench-curves bench-sizing bench-scale docs test-kernel fuzz-kernel test-alerts test-clients test-deploy test-soak test-archive test-containers wheel lock clean
+.PHONY: install serve train test lint audit bench bench-http bench-servers bench-peers bench-curves bench-sizing bench-scale docs test-kernel fuzz-kernel test-alerts test-clients test-browser test-deploy test-soak test-archive test-containers wheel lock clean
 
 install: $(VENV)/.serve ## set-up alone
 
@@ -69,6 +69,9 @@ test-clients: $(VENV)/.test ## public clients of the Open Inference Protocol; sk
 test-deploy: ## the Kubernetes manifests by kustomize and the schemas; skipped with the reason where these cannot be installed
 	DEPLOY=$(abspath $(VENV))-deploy PYTHON=$(PYTHON) tests/deploy/run.sh
 
+test-browser: $(VENV)/.test ## the console in Chromium; screenshots in var/screenshots/; skipped with the reason without Chromium or npm
+	PYTHON=$(abspath $(BIN)/python) BROWSER=$(abspath $(VENV))-browser tests/browser/run.sh $(ARGS)
+
 wheel: $(VENV)/.serve ## a wheel in dist/ with the kernel compiled, for machines without a compiler
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
@@ -121,6 +124,7 @@ lock: ## renew the lock files; needs uv. The rooms' locks agree because each is 
 	$(UV_COMPILE) --extra postgres --extra redis -c tests/requirements.txt -o service/requirements-image.txt
 	$(UV_LOCK) tests/clients/requirements.in -o tests/clients/requirements.txt
 	$(UV_LOCK) tests/deploy/requirements.in -o tests/deploy/requirements.txt
+	$(UV_LOCK) tests/browser/requirements.in -c tests/requirements.txt -o tests/browser/requirements.txt
 
 clean:
-	rm -rf $(VENV) $(VENV)-clients $(VENV)-deploy build dist *.egg-info
+	rm -rf $(VENV) $(VENV)-clients $(VENV)-deploy $(VENV)-browser build dist *.egg-info
