@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _FILE = click.Path(path_type=Path)
 STAGES = 6  # of a retraining that promotes
-STREAMED_FROM = 100_000_000  # bytes of labelled segments, from which on a fit in memory passes 4 GB: docs/scale.md
+STREAMED_FROM = 100_000_000  # bytes of labelled segments, from which on a fit in memory takes gigabytes: docs/scale.md
 KEPT = 3  # exit status of a retraining after which the old model serves on
 
 
