@@ -8,7 +8,6 @@ from playwright.sync_api import expect
 from tests.browser.conftest import EXAMPLE, Open, paste
 from tests.running import Running
 
-
 PASTE = """(text) => {
     const carried = new DataTransfer();
     carried.setData("text/plain", text);
