@@ -61,7 +61,7 @@ function draw(all, drift, labels) {
   looks = [...looks, { at: performance.now(), documents, none, doubts }].slice(-LOOKS);
   const speeds = between((from, to) => Math.max(0, (1000 * (to.documents - from.documents)) / (to.at - from.at)));
   const given = names.map((topic) => ({ topic, assigned: sum("wiretag_topics_total", { topic, decision: "assigned" }), review: sum("wiretag_topics_total", { topic, decision: "review" }) })).sort((a, b) => b.assigned - a.assigned);
-  show(byId("watch-status"), `${count(documents)} documents since the start, ${count(sum("wiretag_requests_in_flight"))} requests under way, model ${drift.model_version}`);
+  show(byId("watch-status"), `${count(documents)} documents since the start, requests under way: ${count(sum("wiretag_requests_in_flight"))}, model ${drift.model_version}`);
   const worst = drift.quantities.filter((each) => each.psi !== null).sort((a, b) => b.psi - a.psi);
   show(byId("watch-charts"),
     h("div", { class: "charts" },
