@@ -90,6 +90,14 @@ def rollback(ctx: click.Context) -> None:
 
 
 @models.command()
+@click.pass_context
+def seed(ctx: click.Context) -> None:
+    """Copy the model shipped with the program into a registry that has none, and make it serve."""
+    version = ctx.obj.seed()
+    click.echo(f"{ctx.obj.root}: {version} serves now" if version else f"{ctx.obj.root}: has a model; left as it is")
+
+
+@models.command()
 @click.argument("before")
 @click.argument("after")
 @click.pass_context

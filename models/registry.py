@@ -5,14 +5,13 @@ A registry is a folder with `releases/<version>/` and a file `current` that hold
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from models.errors import ReleaseError
-from models.release import VERSION, Release, load_release, verify_release
+from models.release import VERSION, Release, copy_release, load_release, verify_release
 
 DEFAULT_ROOT = Path(__file__).parent
 
@@ -79,6 +78,16 @@ class Registry:
             self._switch(previous)
             return previous
 
+    def seed(self) -> str | None:
+        """Copy the shipped model here and make it serve, where there is no model yet, and give its name; else None."""
+        shipped = Registry().current_folder()
+        with self._locked():
+            if self.current() or set(self.versions()) - {shipped.name}:  # the shipped one alone: a copying that was cut off
+                return None
+            copy_release(shipped, self.releases)
+            self._switch(shipped.name)
+            return shipped.name
+
     def _switch(self, version: str) -> str | None:
         verify_release(self.folder(version))
         before = self.current()
@@ -107,50 +116,51 @@ class Registry:
         except FileNotFoundError:
             raise ReleaseError(f"{self.root}: no registry here; name another folder or run `wiretag train`") from None
         except OSError as error:
-            raise ReleaseError(f"{self.root}: cannot be written ({error.strerror}); make the registry writable") from None
+            raise ReleaseError(
+                f"{self.root}: cannot be written ({error.strerror}); make the registry writable for user {os.getuid()}"
+            ) from None
 
     def prune(self, keep: int) -> list[str]:
         """Remove all releases but the serving one, the one before it and the `keep` newest, and give the removed names.
 
-        A release is renamed before its files go, so that no reader meets half of one.
+        A release is renamed before its files go, so that no reader meets half of one. What a killed prune left goes too.
         """
-        stay = {self.current(), self._previous()}
-        others = [version for version in self.versions() if version not in stay]
-        others.sort(key=lambda version: self.folder(version).stat().st_mtime_ns)
-        removed = others[: max(0, len(others) - keep)]
-        for version in removed:
-            aside = self.releases / f".old-{version}"
-            self.folder(version).rename(aside)
-            shutil.rmtree(aside)
+        with self._locked():
+            stay = {self.current(), self._read("previous")}
+            others = [version for version in self.versions() if version not in stay]
+            others.sort(key=lambda version: self.folder(version).stat().st_mtime_ns)
+            removed = others[: max(0, len(others) - keep)]
+            for aside in list(self.releases.glob(".old-*")):
+                shutil.rmtree(aside)
+            for version in removed:
+                aside = self.releases / f".old-{version}"
+                self.folder(version).rename(aside)
+                shutil.rmtree(aside)
         return removed
 
-    def _previous(self) -> str | None:
-        try:
-            return (self.root / "previous").read_text(encoding="utf-8").strip() or None
-        except FileNotFoundError:
-            return None
-
     def _replace(self, name: str, content: str) -> None:
-        handle, aside = tempfile.mkstemp(prefix=f".{name}-", dir=self.root)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(content + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(aside, 0o644)
-            os.replace(aside, self.root / name)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(aside)
-            raise
+        """Change a small file in one step. The lock is held, so its name aside is ours; what a kill leaves is written over."""
+        aside = self.root / f".{name}.new"
+        with aside.open("w", encoding="utf-8") as file:
+            file.write(content + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        aside.chmod(0o644)
+        aside.replace(self.root / name)
 
 
 def registry_of(where: Path | None) -> Registry | None:
-    """The registry that a setting names (None: the shipped one), or None where it names the folder of one release."""
+    """The registry that a setting names (None: the shipped one), or None where it names the folder of one release.
+
+    Raises `ReleaseError` for a folder that cannot be read.
+    """
     if where is None:
         return Registry()
-    is_registry = (where / "releases").is_dir() or (where / "current").exists()
-    return Registry(where) if is_registry and not (where / "manifest.json").exists() else None
+    try:
+        is_registry = (where / "releases").is_dir() or (where / "current").exists()
+        return Registry(where) if is_registry and not (where / "manifest.json").exists() else None
+    except OSError as error:
+        raise ReleaseError(f"{where}: cannot be read ({error.strerror}); user {os.getuid()} must be able to") from None
 
 
 def awaits_model(where: Path | None) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import InputError
+from models.secret_files import secret
 
 _BOOLEANS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
@@ -36,8 +37,14 @@ class Settings:
     keys: Path | None = _setting(None, "file of API keys (`wiretag keys add`); empty: no keys, everybody may do everything")
     open: bool = _setting(False, "`1`: listen without keys where others can reach it, which is refused otherwise")
     rate: str = _setting("", "most requests a key (or a client address without keys), such as `600/minute`; beyond it 429")
-    redis: str = _setting(
-        "", "`redis://…` to count them for all workers and machines together; empty: each worker counts alone"
+    redis: str = field(
+        default="",
+        repr=False,  # it may hold a password
+        metadata={
+            "doc": "`redis://…` to count them for all workers and machines together; empty: each worker counts alone. "
+            "`WIRETAG_REDIS_FILE` names a file that holds it",
+            "secret": True,
+        },
     )
     proxies: int = _setting(0, "proxies before the service, whose `X-Forwarded-For` tells the client address; `0`: not read")
     trace: str = _setting("", "OpenTelemetry collector for traces, such as `http://collector:4318`; empty for none")
@@ -55,7 +62,8 @@ class Settings:
         repr=False,  # it may hold a password
         metadata={
             "doc": "corrections store, such as `postgresql://USER:PASSWORD@HOST/DATABASE`; empty for the SQLite file "
-            "`var/corrections.db`"
+            "`var/corrections.db`. `WIRETAG_DATABASE_URL_FILE` names a file that holds it",
+            "secret": True,
         },
     )
     review: str = _setting("off", "`on` keeps the texts of documents that are worth a person's look, for `/review`")
@@ -69,8 +77,8 @@ class Settings:
             name = f"WIRETAG_{each.name.upper()}"
             if options.get(each.name) is not None:
                 values[each.name] = options[each.name]
-            elif environment.get(name):
-                values[each.name] = _parse(name, environment[name], each.default)
+            elif text := secret(name, environment) if each.metadata.get("secret") else environment.get(name):
+                values[each.name] = _parse(name, text, each.default)
         return cls(**values)
 
     @property

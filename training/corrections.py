@@ -60,9 +60,10 @@ def corrections(ctx: click.Context, database: str | None) -> None:
 
 def _open(ctx: click.Context) -> Any:
     from models.database import DEFAULT_URL
+    from models.secret_files import secret
     from models.store import Store
 
-    return ctx.with_resource(Store(ctx.obj or DEFAULT_URL))
+    return ctx.with_resource(Store(ctx.obj or secret("WIRETAG_DATABASE_URL") or DEFAULT_URL))
 
 
 @corrections.command(name="import")

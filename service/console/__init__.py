@@ -9,7 +9,7 @@ from service.keys import needs
 from service.openapi import operation
 
 STATIC = Path(str(files(__name__) / "static"))
-# scripts and styles are files of our own, nothing inline; the page talks to this service alone, and no script may make HTML
+# scripts and styles are files of our own, nothing inline; the page talks to this service alone, no script makes HTML of a text
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"

@@ -1,5 +1,6 @@
 """Which model serves is one small file, replaced atomically."""
 
+import errno
 import shutil
 import threading
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from models.errors import ReleaseError
 from models.registry import Registry, load_model
+from models.release import Release
 
 
 @pytest.fixture
@@ -84,6 +86,22 @@ def test_an_activation_that_was_cut_short_is_not_rolled_back_to_itself(registry:
     assert (registry.current(), registry.previous()) == ("b", "a")
 
 
+def test_prune_waits_for_a_switch_and_ends_what_a_killed_one_began(registry: Registry) -> None:
+    """A version that is being activated is not taken away under it; half-removed ones go."""
+    shutil.copytree(registry.folder("a"), registry.releases / ".old-z")
+    shutil.copytree(registry.folder("a"), registry.releases / "c")
+    pruned: list[str] = []
+    thread = threading.Thread(target=lambda: pruned.extend(registry.prune(0)))
+    with registry._locked():
+        thread.start()
+        thread.join(0.3)
+        assert thread.is_alive()
+        registry._switch("c")
+    thread.join(20)
+    assert pruned == ["b"]
+    assert sorted(path.name for path in registry.releases.iterdir()) == ["a", "c"]
+
+
 def test_a_registry_that_cannot_be_written_says_so(registry: Registry) -> None:
     """Not a traceback; and nothing is left behind."""
     (registry.root / ".lock").unlink()
@@ -92,3 +110,31 @@ def test_a_registry_that_cannot_be_written_says_so(registry: Registry) -> None:
         registry.activate("b")
     assert registry.current() == "a"
     assert [path.name for path in registry.root.iterdir() if path.name.startswith(".")] == [".lock"]
+
+
+def test_a_new_registry_is_seeded_once(tmp_path: Path, release: Release) -> None:
+    """It starts with the shipped model; one that has a model, or is being filled by somebody, is left as it is."""
+    registry = Registry(tmp_path)
+    assert registry.seed() == registry.current() == release.version
+    assert registry.load_current().manifest == release.manifest
+    assert registry.seed() is None
+    (tmp_path / "current").unlink()  # a seeding that was cut off is finished
+    assert registry.seed() == release.version
+    (tmp_path / "current").unlink()
+    registry.folder(release.version).rename(registry.releases / "mine")
+    assert registry.seed() is None
+    assert registry.current() is None
+
+
+def test_what_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk leaves no half of a release behind and is told from a lack of rights."""
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(ReleaseError, match=r"the model cannot be written \(No space left on device\); free some space"):
+        Registry(tmp_path).seed()
+    assert list((tmp_path / "releases").iterdir()) == []
+    with pytest.raises(ReleaseError, match="no registry here"):
+        Registry(tmp_path / "nowhere").seed()
