@@ -24,6 +24,7 @@ FLAGS = (
 ).split()
 PATIENCE = 20_000  # milliseconds; what is promised comes, on a machine under load a little later
 ROOT = Path(__file__).resolve().parents[2]
+SHOTS = ROOT / "var" / "screenshots"
 EXAMPLE = (ROOT / "docs" / "example-page.txt").read_text(encoding="utf-8")
 Open = Callable[..., "Page"]
 
@@ -97,3 +98,18 @@ def paste(page: "Page", text: str) -> None:
         }""",
         text,
     )
+
+
+def review_card(page: "Page") -> None:
+    """Go to a segment to review, as the one annotator that such tests share; looking again where it comes late."""
+    from playwright.sync_api import expect
+
+    page.evaluate("() => { sessionStorage.setItem('wiretag.annotator', 'desk'); location.hash = '#review'; }")
+    shown = page.locator("#review-item").locator(".card, .empty")
+    for _ in range(60):
+        expect(shown).to_have_count(1)
+        if page.locator("#review-item .card").count():
+            return
+        page.get_by_role("button", name="Look again").click()
+        page.wait_for_timeout(500)
+    raise AssertionError("nothing came for review")

@@ -1,28 +1,13 @@
 """WCAG 2.2 AA by axe-core, in both themes, with content in every view; and what no rule of axe's finds."""
 
-import os
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import EXAMPLE, Open, paste
+from tests.browser.axe import needs_axe, violations
+from tests.browser.conftest import EXAMPLE, Open, paste, review_card
 from tests.running import Running
-
-AXE = Path(os.environ.get("AXE", "axe.min.js"))
-TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-needs_axe = pytest.mark.skipif(
-    not AXE.exists(), reason="axe-core is not installed: `make test-browser` installs it where npm is"
-)
-
-
-def _violations(page: Page) -> list[dict[str, Any]]:
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = page.evaluate("(tags) => axe.run(document, { runOnly: tags })", TAGS)
-    assert len(found["passes"]) > 10  # it looked at something
-    return [{"rule": each["id"], "at": [node["html"][:120] for node in each["nodes"][:3]]} for each in found["violations"]]
 
 
 def _evidence(page: Page) -> None:
@@ -45,10 +30,6 @@ def _key(page: Page) -> None:
     page.locator("#key-button").click()
 
 
-def _review(page: Page) -> None:
-    expect(page.locator("#review-item").locator(".card, .empty")).to_have_count(1)
-
-
 def _models(page: Page) -> None:
     page.get_by_role("button", name="Curves and changes").first.click()
     page.locator("summary").first.click()
@@ -69,7 +50,7 @@ STATES: dict[str, tuple[str, Callable[[Page], None]]] = {
     "evidence": ("classify", _evidence),
     "problem": ("classify", _trouble),
     "key": ("classify", _key),
-    "review": ("review", _review),
+    "review": ("classify", review_card),
     "models": ("models", _models),
     "confirm": ("models", _confirm),
     "watch": ("watch", _watch),
@@ -87,7 +68,7 @@ def test_axe_finds_nothing(open_page: Open, server: Running, state: str, scheme:
     view, prepare = STATES[state]
     page = open_page(server, view, color_scheme=scheme, bypass_csp=True)  # axe makes HTML of text, which the policy forbids
     prepare(page)
-    assert _violations(page) == []
+    assert violations(page) == []
 
 
 @pytest.mark.parametrize(("motion", "moves"), [("reduce", False), ("no-preference", True)])

@@ -30,24 +30,24 @@ NEWS = "The European Union on Monday extended its sanctions on the bank and froz
 
 
 @pytest.mark.parametrize("form", ["page", "text", "html", "auto"])
-@pytest.mark.parametrize("payload", PAYLOADS, ids=range(len(PAYLOADS)))
-def test_a_document_is_only_ever_text(open_page: Open, server: Running, form: str, payload: str) -> None:
+def test_a_document_is_only_ever_text(open_page: Open, server: Running, form: str) -> None:
     """In headline, source, date and text, whatever the document is read as: it is shown letter by letter, and evidence over it too."""
     page = open_page(server, "classify" if form == "auto" else f"classify?as={form}")
-    text = EXAMPLE.replace("African Union sends", f"{payload} African Union sends").replace("Coast Courier", f"Coast {payload}")
-    paste(
-        page,
-        f"<article><h1>{payload}</h1><p>{payload} {NEWS}</p><p>{NEWS}</p></article>"
-        if form == "html"
-        else f"{text}\n{NEWS} {payload}",
-    )
-    expect(page.locator("#classify-status")).to_contain_text("by 20")
-    if page.locator(".chip.assigned").count():
-        page.locator(".chip.assigned").first.click()
-        expect(page.locator("mark").first).to_be_visible()
-    if form == "text":
-        assert payload in (page.locator(".card").text_content() or "")
-    assert page.locator("main script, main img, main iframe, main base, main :is(.card, #original) a").count() == 0
+    for payload in PAYLOADS:
+        text = EXAMPLE.replace("African Union sends", f"{payload} African Union sends").replace(
+            "Coast Courier", f"Coast {payload}"
+        )
+        html = f"<article><h1>{payload}</h1><p>{payload} {NEWS}</p><p>{NEWS}</p></article>"
+        with page.expect_response("**/classify"):
+            paste(page, html if form == "html" else f"{text}\n{NEWS} {payload}")
+        expect(page.locator("#classify-status")).to_contain_text("by 20")
+        if page.locator(".chip.assigned").count():
+            page.locator(".chip.assigned").first.click()
+            expect(page.locator("mark").first).to_be_visible()
+        if form == "text":
+            assert payload in (page.locator(".card").text_content() or "")
+        assert page.locator("main script, main img, main iframe, main base, main :is(.card, #original) a").count() == 0
+        assert page.evaluate("[window.violations, window.broken]") == [[], None], payload
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ from playwright.sync_api import expect
 
 from models.cli import wiretag
 from models.registry import Registry
-from tests.browser.conftest import Open, paste
+from tests.browser.axe import AXE, violations
+from tests.browser.conftest import SHOTS, Open, paste
 from tests.running import Running, running
 
 WHO = ["Apiarists", "Mead makers", "Chandlers", "Keepers of skeps", "Smokers of combs"]
@@ -108,10 +109,19 @@ def test_switching_asks_twice_and_can_be_taken_back(open_page: Open, registry: R
     assert registry.current() == now
 
 
-def test_an_address_opens_the_curves_of_a_version(open_page: Open, registry: Registry, desk_server: Running) -> None:
-    """Curves can be shown to a colleague by their address."""
-    page = open_page(desk_server, f"models?show={registry.current()}")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1400])
+def test_curves_open_by_their_address(
+    open_page: Open, registry: Registry, desk_server: Running, width: int, scheme: str
+) -> None:
+    """Curves can be shown to a colleague by their address; they fit a telephone and break no rule of axe's."""
+    size = {"width": width, "height": 900}
+    page = open_page(desk_server, f"models?show={registry.current()}", color_scheme=scheme, viewport=size, bypass_csp=True)
     expect(page.locator(".plot").first).to_be_visible()
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SHOTS / f"curves-{width}-{scheme}.png", full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert not AXE.exists() or violations(page) == []
 
 
 def test_a_damaged_release_is_told_and_cannot_be_activated(open_page: Open, registry: Registry, desk_server: Running) -> None:

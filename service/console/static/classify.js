@@ -13,7 +13,7 @@ let timer = null;
 let running = null;
 let asked = null; // the form and text that are shown
 
-export function start() {
+function start() {
   topics().catch(() => {}); // known before they are needed; what is wrong is told when they are
   const source = byId("source");
   const draft = sessionStorage.getItem(DRAFT);
@@ -29,13 +29,6 @@ export function start() {
   byId("form").addEventListener("change", () => { setForm(byId("form").value); classify(); });
   byId("clear").addEventListener("click", () => { source.value = ""; classify(); source.focus(); });
   byId("file").addEventListener("change", (event) => { open(event.target.files[0]); event.target.value = ""; });
-  addEventListener("dragover", (event) => { if (event.dataTransfer.types.includes("Files")) event.preventDefault(); });
-  addEventListener("drop", (event) => { // anywhere: a browser would leave the page for the file
-    if (!event.dataTransfer.files.length) return;
-    event.preventDefault();
-    location.hash = "#classify";
-    open(event.dataTransfer.files[0]);
-  });
 }
 
 export function enter(options) {
@@ -54,7 +47,7 @@ function fits(text, name) {
   return false;
 }
 
-async function open(file) {
+export async function open(file) {
   if (!file) return;
   try {
     const text = await read(file);
@@ -154,3 +147,5 @@ function mark(parts, index) {
   const box = byId("original");
   if (first) box.scrollTop = first.element.offsetTop - box.offsetTop - 40;
 }
+
+start();

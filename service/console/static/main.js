@@ -1,13 +1,12 @@
 // Which view is shown. The address after # says it, and its options; never a word of a document.
 
 import { call, forget, key } from "./api.js";
-import * as classify from "./classify.js";
 import { byId, h, problem, show } from "./dom.js";
 import { send } from "./outbox.js";
 
 const LOOK = 10_000; // milliseconds between two questions which model serves
-const views = { // the others are fetched when they are first looked at
-  classify: async () => classify, review: () => import("./review.js"), models: () => import("./models.js"), watch: () => import("./watch.js"),
+const views = { // fetched when they are first looked at
+  classify: () => import("./classify.js"), review: () => import("./review.js"), models: () => import("./models.js"), watch: () => import("./watch.js"),
 };
 let current = null;
 let leave = null;
@@ -68,7 +67,16 @@ byId("key-dialog").addEventListener("close", (event) => {
 });
 document.addEventListener("serving", (event) => serves(event.detail));
 
-classify.start();
+// A file may be dropped anywhere: else the browser would leave the page for it.
+addEventListener("dragover", (event) => { if (event.dataTransfer.types.includes("Files")) event.preventDefault(); });
+addEventListener("drop", async (event) => {
+  const [file] = event.dataTransfer.files;
+  if (!file) return;
+  event.preventDefault();
+  location.hash = "#classify";
+  (await views.classify()).open(file);
+});
+
 addEventListener("hashchange", route);
 route();
 send();

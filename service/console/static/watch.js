@@ -44,6 +44,8 @@ function samples(text) {
   return found;
 }
 
+const key = (name, told) => [h("span", { class: `key ${name}` }), ` ${told}`];
+
 // What came between two looks, or null where nothing came or the counts began anew.
 const between = (change) => looks.slice(1).map((now, i) => change(looks[i], now));
 const share = (part, whole) => (whole > 0 && part >= 0 ? part / whole : null);
@@ -59,15 +61,15 @@ function draw(all, drift, labels) {
   looks = [...looks, { at: performance.now(), documents, none, doubts }].slice(-LOOKS);
   const speeds = between((from, to) => Math.max(0, (1000 * (to.documents - from.documents)) / (to.at - from.at)));
   const given = names.map((topic) => ({ topic, assigned: sum("wiretag_topics_total", { topic, decision: "assigned" }), review: sum("wiretag_topics_total", { topic, decision: "review" }) })).sort((a, b) => b.assigned - a.assigned);
-  show(byId("watch-status"), `${count(documents)} documents since the start, ${count(sum("wiretag_requests_in_flight"))} requests under way, model ${drift.model_version}`);
+  show(byId("watch-status"), `${count(documents)} documents since the start, requests under way: ${count(sum("wiretag_requests_in_flight"))}, model ${drift.model_version}`);
   const worst = drift.quantities.filter((each) => each.psi !== null).sort((a, b) => b.psi - a.psi);
   show(byId("watch-charts"),
     h("div", { class: "charts" },
       trend("Documents a second, now", speeds, speeds.length ? speeds.at(-1).toFixed(1) : null),
       trend("Without a topic", between((from, to) => share(to.none - from.none, to.documents - from.documents)), percent(share(none, documents) ?? 0), 1),
-      trend("Topics for review a document", between((from, to) => share(to.doubts - from.doubts, to.documents - from.documents)), percent(share(doubts, documents) ?? 0))),
+      trend("Topics for review in 100 documents", between((from, to) => share(100 * (to.doubts - from.doubts), to.documents - from.documents)), (share(100 * doubts, documents) ?? 0).toFixed(1))),
     h("div", { class: "charts" },
-      bars("Topics given", ["", "", "assigned", "for review"], given.map(({ topic, assigned, review }) => ({
+      bars("Topics given", ["", "", key("met", "assigned"), key("doubtful", "for review")], given.map(({ topic, assigned, review }) => ({
         label: label(topic), told: [count(assigned), count(review)], parts: [{ value: assigned, name: "met" }, { value: review, name: "doubtful" }],
       }))),
       bars("Without a topic, by reason", ["", "", "texts"], reasons.map((reason) => {
@@ -80,7 +82,7 @@ function draw(all, drift, labels) {
         })))
         : h("section", { class: "panel" }, h("h3", {}, "Rising words that the model does not know"), h("p", { class: "soft" }, "None that stands in five documents."))),
     h("h2", {}, `Drift over the last ${Number(drift.window_hours.toPrecision(3))} hours`),
-    h("p", { class: "legend" }, drift.has_reference ? [h("span", {}, h("span", { class: "key expected" }), " what the model expects"), h("span", {}, h("span", { class: "key met" }), " what was met"), h("span", {}, "An index (PSI) over 0.1 is a change, over 0.25 a large one.")] : "This model carries no reference to compare with."),
+    h("p", { class: "legend" }, drift.has_reference ? [h("span", {}, key("expected", "what the model expects")), h("span", {}, key("met", "what was met")), h("span", {}, "An index (PSI) over 0.1 is a change, over 0.25 a large one.")] : "This model carries no reference to compare with."),
     h("div", { class: "charts" }, (worst.length ? worst : drift.quantities.slice(0, 4)).map((each) => distribution(
       each.topic ? `${each.quantity}: ${label(each.topic)}` : each.quantity.replaceAll("_", " "), each.bins,
       h("p", { class: "soft" }, h("span", { class: `badge ${{ stable: "good", changed: "doubt", much_changed: "bad" }[each.reading] ?? ""}` }, READINGS[each.reading] ?? each.reading),
