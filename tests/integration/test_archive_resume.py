@@ -5,15 +5,19 @@ import os
 import re
 import signal
 import subprocess
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from models.cli import wiretag
+from models.errors import WiretagError
+from models.registry import Registry
 from service.archive.assembly import Output
+from service.archive.chunks import Choices
+from service.archive.engine import Pool
 from service.archive.journal import Journal
+from tests.archive.deadly import DeadlyChunk
 from tests.archive.pages import page, write_pages
 from tests.archive.proof import Run, children, digest, prove
 from tests.running import WIRETAG, wait_until
@@ -75,17 +79,13 @@ def test_a_worker_that_is_killed_is_named_and_replaced(pages: Path, tmp_path: Pa
     assert len(Path(run.out).read_text().splitlines()) == N_PAGES
 
 
-def test_workers_that_are_killed_over_and_over_end_the_run(pages: Path, tmp_path: Path) -> None:
-    """No endless circle: the run ends, names where it was, and what is done is kept."""
-    process = Run(pages, f"{tmp_path}/out.jsonl", (*SMALL, "--as", "page")).start()
-    while process.poll() is None:
-        for worker in _workers(process):
-            with suppress(ProcessLookupError):
-                os.kill(worker, signal.SIGKILL)
-    said = process.communicate()[1]
-    assert process.returncode == 1
-    assert "was killed (SIGKILL) again" in said
-    assert "pages.jsonl, bytes" in said
+def test_a_chunk_that_no_worker_survives_ends_the_run() -> None:
+    """No endless circle: two workers died over it and nothing was done between them, so it is named."""
+    warnings: list[str] = []
+    pool = Pool(2, Registry().current_folder(), Choices(), ".jsonl", warnings.append)
+    with pytest.raises(WiretagError, match=r"was killed \(SIGKILL\) again, over one of: the deadly chunk; if memory ran out"):
+        list(pool([DeadlyChunk(0, ())]))
+    assert warnings == ["a worker process was killed (SIGKILL), perhaps for want of memory; its chunk is done again"]
 
 
 def _workers(process: "subprocess.Popen[str]") -> list[int]:
