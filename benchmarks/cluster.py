@@ -25,7 +25,7 @@ from service.archive.signatures import STORY, Signatures
 from tests.archive.pages import write_pages
 from tests.cluster import cluster
 
-PAGES = 60_000
+PAGES = 100_000
 ROUNDS = 3
 STORIES = (100_000, 1_000_000)
 CHUNK = 2_000  # stories

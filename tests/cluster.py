@@ -19,6 +19,7 @@ class Cluster:
 
     url: str
     folder: Path
+    scheduler: subprocess.Popen[bytes]
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def add_worker(self, **environment: str) -> subprocess.Popen[bytes]:
@@ -45,7 +46,7 @@ def cluster(folder: Path, n_workers: int = 2) -> Iterator[Cluster]:
 
     port = free_port()
     scheduler = _dask(folder / "scheduler.log", "scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard")
-    made = Cluster(f"tcp://127.0.0.1:{port}", folder)
+    made = Cluster(f"tcp://127.0.0.1:{port}", folder, scheduler)
     try:
         wait_until(lambda: "Scheduler at" in (folder / "scheduler.log").read_text(), 60)
         for _ in range(n_workers):

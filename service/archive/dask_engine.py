@@ -71,7 +71,7 @@ class Cluster:
         pending: dict[Any, Chunk] = {}
         fault: WiretagError | None = None
         while True:
-            n_threads = client.scheduler_info(n_workers=1)["total_threads"]
+            n_threads = self._n_threads(client)
             while fault is None and len(pending) < _AHEAD * max(1, n_threads):
                 try:
                     chunk = next(chunks, None)
@@ -96,11 +96,21 @@ class Cluster:
                     "give them more, or use a smaller --chunk-mb"
                 ) from None
             except FutureCancelledError:
-                raise WiretagError(f"{self.scheduler}: the scheduler is gone; start it again") from None
+                raise self._gone() from None
             future.release()
             yield part
         if fault is not None:
             raise fault
+
+    def _n_threads(self, client: Any) -> int:
+        """Of all workers, which may come and go."""
+        try:
+            return int(client.scheduler_info(n_workers=1)["total_threads"])
+        except (OSError, RuntimeError):
+            raise self._gone() from None
+
+    def _gone(self) -> WiretagError:
+        return WiretagError(f"{self.scheduler}: the scheduler is gone; start it again")
 
 
 def read_model(folder: Path) -> Model:

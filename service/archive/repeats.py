@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.duplicates import LIKE, N_BANDS, N_PERMUTATIONS
+from models.errors import InputError
 from service.archive.signatures import Signatures, read_signatures
 
 BUCKET_STORIES = 64  # unlike stories that a bucket holds; more share a band by their boilerplate alone
@@ -54,7 +55,8 @@ class Repeat(NamedTuple):
 def find_repeats(read: Read, folder: Path) -> Iterator[list[Repeat]]:
     """The repeats of every chunk, in order. `read` gives the signatures of all chunks in order, and is called twice.
 
-    Works in a temporary folder under `folder`. Raises `OSError` where the disk is full.
+    Works in a temporary folder under `folder`. Raises `OSError` where the disk is full, `InputError` for too
+    many stories.
     """
     with tempfile.TemporaryDirectory(prefix="repeats-", dir=folder) as work:
         place = Path(work)
@@ -83,6 +85,8 @@ def _spread(chunks: Iterator[bytes], place: Path) -> None:
         bands["hash"] = band_hashes(signatures)
         bands["story"] = np.arange(n_stories, n_stories + len(signatures))[:, None]
         n_stories += len(signatures)
+        if n_stories >= 2**32:
+            raise InputError("--dedupe: more than four billion stories; tag the archive in several runs")
         held.append(bands.ravel())
         n_held += bands.size
         if n_held >= _HELD:

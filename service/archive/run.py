@@ -76,7 +76,7 @@ def run(task: Task, engine_of: Callable[[Release, Path, str], Engine] | None = N
             bar.set_postfix_str("putting it together", refresh=True)
             assembly.finish()
         except WiretagError as error:
-            if assembly.done:
+            if assembly.done and "--resume" not in str(error):
                 raise WiretagError(f"{error} (what is done is kept: --resume goes on from there)") from None
             raise
     return Summary(assembly.n_documents, assembly.n_failed, before, time.monotonic() - begun)

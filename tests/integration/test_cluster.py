@@ -140,6 +140,16 @@ def test_engine_and_scheduler_go_together(runner: CliRunner, options: list[str])
     assert runner.invoke(wiretag, ["tag", "in.jsonl", "-o", "out.jsonl", *options]).exit_code == 2
 
 
+def test_a_scheduler_that_is_killed_ends_the_run_by_name(tmp_path: Path, archive: Plan) -> None:
+    """Nothing waits for ever for what nobody can bring; the parts that were given are the caller's."""
+    with cluster(tmp_path) as own:
+        parts = _engine(own.url)(archive.chunks())
+        next(parts)
+        own.scheduler.send_signal(signal.SIGKILL)
+        with pytest.raises(WiretagError, match="the scheduler is gone"):
+            list(parts)
+
+
 def test_a_scheduler_that_is_not_there_is_named(archive: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     """A wrong address ends the run with a line, not a trace."""
     monkeypatch.setattr("service.archive.dask_engine._TIMEOUT", 1)
