@@ -7,7 +7,7 @@ FUZZ_SECONDS ?= 60    # make fuzz-kernel: for each target
 BIN     = $(VENV)/bin
 PIP     = $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: install serve train test lint audit bench bench-http bench-servers bench-peers bench-curves docs test-kernel fuzz-kernel test-alerts test-clients test-soak test-containers wheel lock clean
+.PHONY: install serve train test lint audit bench bench-http bench-servers bench-peers bench-curves bench-sizing bench-scale docs test-kernel fuzz-kernel test-alerts test-clients test-browser test-deploy test-soak test-archive test-containers wheel lock clean
 
 install: $(VENV)/.serve ## set-up alone
 
@@ -54,6 +54,8 @@ bench: $(VENV)/.test ## benchmarks that need nothing else; ARGS=--json for one J
 	$(BIN)/python -m benchmarks.cutting $(ARGS)
 	$(BIN)/python -m benchmarks.footprint $(ARGS)
 	$(BIN)/python -m benchmarks.counting $(ARGS)
+	$(BIN)/python -m benchmarks.archive $(ARGS)
+	$(BIN)/python -m benchmarks.cluster $(ARGS)
 
 test-kernel: $(VENV)/.test ## the kernel's tests under sanitizers; skipped with the reason where there is no gcc
 	PYTHON=$(abspath $(BIN)/python) tests/kernel/run.sh
@@ -63,6 +65,12 @@ fuzz-kernel: $(VENV)/.test ## the kernel under a fuzzer that its coverage guides
 
 test-clients: $(VENV)/.test ## public clients of the Open Inference Protocol; skipped with the reason where they cannot be installed
 	WIRETAG=$(abspath $(BIN)/wiretag) CLIENTS=$(abspath $(VENV))-clients PYTHON=$(PYTHON) tests/clients/run.sh
+
+test-deploy: ## the Kubernetes manifests by kustomize and the schemas; skipped with the reason where these cannot be installed
+	DEPLOY=$(abspath $(VENV))-deploy PYTHON=$(PYTHON) tests/deploy/run.sh
+
+test-browser: $(VENV)/.test ## the console in Chromium; screenshots in var/screenshots/; skipped with the reason without Chromium or npm
+	PYTHON=$(abspath $(BIN)/python) BROWSER=$(abspath $(VENV))-browser tests/browser/run.sh $(ARGS)
 
 wheel: $(VENV)/.serve ## a wheel in dist/ with the kernel compiled, for machines without a compiler
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
@@ -74,9 +82,18 @@ test-containers: $(VENV)/.test ## build the images and try the deployment; needs
 	PYTHON=$(abspath $(BIN)/python) tests/containers/run.sh
 
 SOAK_SECONDS ?= 600   # make test-soak SOAK_SECONDS=12 for a short form
-test-soak: $(VENV)/.test ## the service at its limit, its workers killed, its models switched; 10,000 corrections by eight writers
+test-soak: $(VENV)/.test ## the service at its limit, its workers killed, its models switched; 10,000 corrections by eight writers; 30 retrainings and activations killed
 	$(BIN)/python -m tests.soak --seconds $(strip $(SOAK_SECONDS))
+	$(BIN)/python -m tests.soak.fuzz $$(( $(strip $(SOAK_SECONDS)) * 200 ))
 	WIRETAG_SOAK_CORRECTIONS=$$(( $(strip $(SOAK_SECONDS)) * 16 )) $(BIN)/python -m pytest -s tests/integration/test_corrections_server.py
+	WIRETAG_SOAK_KILLS=$$(( ($(strip $(SOAK_SECONDS)) + 19) / 20 )) $(BIN)/python -m pytest tests/integration/test_killed.py
+
+bench-scale: $(VENV)/.test ## how fitting grows from 10,000 to 2 million segments, in memory and streamed; an hour, 8 GB of disk
+	$(BIN)/python -m benchmarks.scale $(ARGS)
+
+ARCHIVE_DOCUMENTS ?= 1000000   # make test-archive ARCHIVE_DOCUMENTS=20000 for a short form
+test-archive: $(VENV)/.test ## a bulk run over a million pages, killed ten times at random moments: the same bytes; 5 GB of disk
+	$(BIN)/python -m tests.archive --documents $(strip $(ARCHIVE_DOCUMENTS))
 
 bench-http: $(VENV)/.test ## the service over HTTP against an echo and a naive service; needs wrk
 	$(BIN)/python -m benchmarks.http $(ARGS)
@@ -92,17 +109,22 @@ bench-peers: $(VENV)/.test ## the service against its peers, which are installed
 bench-curves: $(VENV)/.test ## the pictures of docs/: how scoring grows; needs wrk
 	$(BIN)/python -m benchmarks.curves $(ARGS)
 
+bench-sizing: $(VENV)/.test ## the table of sizes in docs/operate.md (ARGS=--write); needs wrk
+	$(BIN)/python -m benchmarks.sizing $(ARGS)
+
 docs: $(VENV)/.test ## renew the parts of the README that come from the program
 	$(BIN)/python -m docs.refresh
 
 UV_LOCK    = uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --fork-strategy fewest
 UV_COMPILE = $(UV_LOCK) pyproject.toml --group build
 lock: ## renew the lock files; needs uv. The rooms' locks agree because each is bound by the tests' lock
-	$(UV_COMPILE) --extra bulk --extra postgres --extra redis --extra trace --extra train --extra dev -o tests/requirements.txt
+	$(UV_COMPILE) --extra bulk --extra cluster --extra postgres --extra redis --extra trace --extra train --extra dev -o tests/requirements.txt
 	$(UV_COMPILE) --extra train -c tests/requirements.txt -o training/requirements.txt
 	$(UV_COMPILE) -c tests/requirements.txt -o service/requirements.txt
 	$(UV_COMPILE) --extra postgres --extra redis -c tests/requirements.txt -o service/requirements-image.txt
 	$(UV_LOCK) tests/clients/requirements.in -o tests/clients/requirements.txt
+	$(UV_LOCK) tests/deploy/requirements.in -o tests/deploy/requirements.txt
+	$(UV_LOCK) tests/browser/requirements.in -c tests/requirements.txt -o tests/browser/requirements.txt
 
 clean:
-	rm -rf $(VENV) $(VENV)-clients build dist *.egg-info
+	rm -rf $(VENV) $(VENV)-clients $(VENV)-deploy $(VENV)-browser build dist *.egg-info

@@ -1,4 +1,7 @@
-"""The figures of `docs/cutting.md` that need no texts of others: authored HTML, near-duplicates, time. Part of `make bench`."""
+"""Figures of `docs/cutting.md` and `docs/duplicates.md` that need no texts of others. Part of `make bench`.
+
+Authored HTML, near-duplicates, time.
+"""
 
 import json
 import random

@@ -9,14 +9,16 @@ import statistics
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
-from benchmarks.load import ROOT, Call, children, cpu_seconds, free_port, pss, serve_command, serving
+from benchmarks.load import ROOT, Call, NotServedError, children, cpu_seconds, free_port, pss, serve_command, serving
 from benchmarks.texts import texts_of_the_wires_length
 
 ROUNDS = 5
 REQUESTS = 60  # of each kind for every worker
+PATIENCE = 30  # times that a request is sent again
 LOAD = """
 import time
 import models.registry
@@ -49,7 +51,7 @@ def memory(n_workers: int, calls: list[Call], requests: int = REQUESTS) -> tuple
     with serving(serve_command(port, n_workers), port, "/readyz") as pid:
         while len(children(pid)) < n_workers:
             time.sleep(0.05)
-        with ThreadPoolExecutor(4 * n_workers) as clients:
+        with ThreadPoolExecutor(2 * n_workers) as clients:
             for call in calls:
                 list(clients.map(lambda _, call=call: _send(port, call), range(requests * n_workers)))
         return pss(pid), [pss(worker) for worker in children(pid)]
@@ -57,10 +59,17 @@ def memory(n_workers: int, calls: list[Call], requests: int = REQUESTS) -> tuple
 
 def _send(port: int, call: Call) -> None:
     headers = {"Content-Type": call.content_type, "Connection": "close"}  # another connection: perhaps another worker
-    with urllib.request.urlopen(
-        urllib.request.Request(f"http://127.0.0.1:{port}{call.path}", call.body, headers), timeout=60
-    ) as answer:
-        answer.read()
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{call.path}", call.body, headers)
+    for _ in range(PATIENCE):
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                answer.read()
+                return
+        except urllib.error.HTTPError as error:
+            if error.code != 503:  # a busy service sheds load, and says when to come again
+                raise
+            time.sleep(float(error.headers["Retry-After"]))
+    raise NotServedError("busy for too long")
 
 
 def calls() -> list[Call]:

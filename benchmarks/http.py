@@ -1,8 +1,9 @@
-"""The service against an echo and a naive service over HTTP, on the same server with the same settings: `make bench-http`.
+"""The service against an echo and a naive service over HTTP, all under gunicorn: `make bench-http`.
 
-Needs wrk. Each app runs under gunicorn (gthread, two workers of four threads, preloaded) on a loopback port; wrk asks it for
-SECONDS with eight connections, ROUNDS times in turn, and medians are compared. Prints documents a second, latency at the median
-and at 99 %, CPU a document, and the memory of the workers (PSS: shared pages counted in parts); with --json one object a line.
+Needs wrk. The service runs as `wiretag serve` has it, the others under gunicorn's own gthread (two workers of four threads,
+preloaded); wrk asks each on a loopback port for SECONDS with eight connections, ROUNDS times in turn, and medians are compared.
+Prints documents a second, latency at the median and at 99 %, CPU a document, and the memory of the workers (PSS: shared pages
+counted in parts); with --json one object a line.
 """
 
 import json
@@ -60,7 +61,7 @@ def calls() -> dict[int, Call]:
 
 
 def command(name: str, port: int, workers: int = 2) -> list[str]:
-    """What serves an app: `wiretag serve`, and gunicorn with the same settings for the others."""
+    """What serves an app."""
     if name == "wiretag":
         return serve_command(port, workers)
     settings = f"-k gthread --threads 4 --preload --log-level error --no-control-socket -w {workers} -b 127.0.0.1:{port}"

@@ -14,6 +14,8 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from flask import Flask
+
 from benchmarks.http import calls
 from benchmarks.load import (
     Answered,
@@ -27,28 +29,37 @@ from benchmarks.load import (
     serve_command,
     serving,
 )
+from service.app import create_app
+from service.server import configure_logs
 
-GUNICORN = [sys.executable, "-m", "gunicorn", "service.wsgi:create()", "--log-level", "warning", "--no-control-socket"]
-GRANIAN = "granian --interface wsgi --no-ws --log-level warning --factory service.wsgi:create"
-# name: arguments; all but the first of gunicorn's have two workers and load the application before they fork, unless they say
-GUNICORN_SETTINGS = {
+GUNICORN = [sys.executable, "-m", "gunicorn", "benchmarks.servers:app()", "--log-level", "warning", "--no-control-socket"]
+GRANIAN = "--interface wsgi --no-ws --log-level warning --factory service.wsgi:create"
+OURS = {  # settings of Wiretag by name
+    "wiretag serve": {},
+    "wiretag serve, 64 threads": {"WIRETAG_THREADS": "64"},
+    "wiretag serve, 1 worker": {"WIRETAG_WORKERS": "1"},
+    "wiretag serve, 4 workers": {"WIRETAG_WORKERS": "4"},
+}
+GUNICORN_SETTINGS = {  # arguments of gunicorn's own workers by name
     "gthread, 2 × 1 thread": "-k gthread -w 2 --threads 1 --preload",
-    "gthread, 2 × 2": "-k gthread -w 2 --threads 2 --preload",
-    "gthread, 2 × 4": "-k gthread -w 2 --threads 4 --preload",
-    "gthread, 2 × 8": "-k gthread -w 2 --threads 8 --preload",
-    "gthread, 1 × 8": "-k gthread -w 1 --threads 8 --preload",
-    "gthread, 4 × 2": "-k gthread -w 4 --threads 2 --preload",
-    "gthread, 2 × 4, --reuse-port": "-k gthread -w 2 --threads 4 --preload --reuse-port",
-    "gthread, 2 × 4, --keep-alive 0": "-k gthread -w 2 --threads 4 --preload --keep-alive 0",
-    "gthread, 2 × 4, not preloaded": "-k gthread -w 2 --threads 4",
+    "gthread, 2 × 16": "-k gthread -w 2 --threads 16 --preload",
+    "gthread, 2 × 16, --reuse-port": "-k gthread -w 2 --threads 16 --preload --reuse-port",
+    "gthread, 2 × 16, --keep-alive 0": "-k gthread -w 2 --threads 16 --preload --keep-alive 0",
+    "gthread, 2 × 16, not preloaded": "-k gthread -w 2 --threads 16",
     "sync, 2": "-k sync -w 2 --preload",
     "sync, 4": "-k sync -w 4 --preload",
 }
 GRANIAN_SETTINGS = {
     "granian, 2": "--workers 2",
     "granian, 2 × 1 thread": "--workers 2 --blocking-threads 1",
-    "granian, 2 × 4": "--workers 2 --blocking-threads 4",
+    "granian, 2 × 16": "--workers 2 --blocking-threads 16",
 }
+
+
+def app() -> Flask:
+    """The application for gunicorn's own workers, loaded before they fork."""
+    configure_logs()
+    return create_app()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,26 +73,18 @@ class Found:
 
 def commands(granian: Path, port: int) -> dict[str, list[str]]:
     """What starts each server."""
-    found = {"wiretag serve": serve_command(port)}
+    found = {name: serve_command(port, None) for name in OURS}
     for name, settings in GUNICORN_SETTINGS.items():
         found[f"gunicorn {name}"] = [*GUNICORN, *settings.split(), "-b", f"127.0.0.1:{port}"]
     for name, settings in GRANIAN_SETTINGS.items():
-        found[name] = [
-            str(granian.absolute()),
-            *GRANIAN.split()[1:],
-            *settings.split(),
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(port),
-        ]
+        found[name] = [str(granian.absolute()), *GRANIAN.split(), *settings.split(), "--host", "127.0.0.1", "--port", str(port)]
     return found
 
 
 def measure(name: str, granian: Path, seconds: int) -> Found:
     """One round of one server. Raises `NotServedError`, and `FileNotFoundError` where it is not installed."""
     port, call = free_port(), calls()
-    with serving(commands(granian, port)[name], port, call[64]) as pid:
+    with serving(commands(granian, port)[name], port, call[64], environment=OURS.get(name)) as pid:
         single, batch = (ask(pid, port, each, seconds) for each in (call[1], call[64]))
         return Found(single, batch, sum(map(pss, [pid, *children(pid)])))
 
@@ -100,7 +103,8 @@ def main() -> None:
     for _ in range(options.rounds):
         for name in commands(options.granian, 0):
             try:
-                rounds.setdefault(name, []).append(measure(name, options.granian, options.seconds))
+                found = measure(name, options.granian, options.seconds)
+                rounds.setdefault(name, []).append(found)
             except (NotServedError, FileNotFoundError) as error:
                 skipped[name] = str(error)
     if not options.json:
@@ -108,9 +112,9 @@ def main() -> None:
             "| server | one text a request | p50, ms | p99, ms | CPU, µs | 64 a request, documents/s | p99, ms | CPU, µs | MB |"
         )
         print("|---|---|---|---|---|---|---|---|---|")
-    for name, found in rounds.items():
-        single, batch = median([each.single for each in found]), median([each.batch for each in found])
-        memory = statistics.median(each.memory for each in found)
+    for name, several in rounds.items():
+        single, batch = median([each.single for each in several]), median([each.batch for each in several])
+        memory = statistics.median(each.memory for each in several)
         if options.json:
             row = {"single": asdict(single), "batch": asdict(batch), "memory_mb": round(memory, 1)}
             print(json.dumps({"benchmark": "servers", "server": name, **row}))

@@ -18,6 +18,9 @@ class Decision(StrEnum):
     NONE = "none"
 
 
+_ASSIGNED, _REVIEW, _NONE = Decision  # an enum's members cost a look-up each time
+
+
 class Reason(StrEnum):
     """Why a text was given no topic."""
 
@@ -34,12 +37,6 @@ class Cut:
     threshold: float
     review: float
 
-    def decide(self, score: float) -> Decision:
-        """The decision for a score."""
-        if score >= self.threshold:
-            return Decision.ASSIGNED
-        return Decision.REVIEW if score >= self.review else Decision.NONE
-
 
 def decide(scored: Scored, cuts: tuple[Cut, ...]) -> tuple[tuple[Decision, ...], Reason | None]:
     """One decision a topic, and the reason where nothing is assigned (else None).
@@ -49,10 +46,15 @@ def decide(scored: Scored, cuts: tuple[Cut, ...]) -> tuple[tuple[Decision, ...],
     """
     if not is_english(scored.n_seen, scored.n_english):
         return (Decision.NONE,) * len(cuts), Reason.UNSUPPORTED_LANGUAGE
-    decisions = tuple(cut.decide(score) for cut, score in zip(cuts, scored.scores, strict=True))
+    decisions = tuple(
+        [
+            _ASSIGNED if score >= cut.threshold else _REVIEW if score >= cut.review else _NONE
+            for cut, score in zip(cuts, scored.scores, strict=True)
+        ]
+    )
     if scored.n_tokens < MIN_TOKENS:
         return tuple(Decision.REVIEW if d is Decision.ASSIGNED else d for d in decisions), Reason.TOO_SHORT
-    if Decision.ASSIGNED in decisions:
+    if _ASSIGNED in decisions:
         return decisions, None
     if scored.n_known < MIN_KNOWN_SHARE * scored.n_tokens:
         return decisions, Reason.OUT_OF_VOCABULARY

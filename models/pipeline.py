@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from models.decisions import Decision, Reason, decide
 from models.errors import InputError
@@ -14,6 +14,7 @@ from models.scorer import Scored
 from models.segmenter import Role, Segment
 from models.text import HEADLINE_WEIGHT
 
+_NONE = Decision.NONE  # an enum's members cost a look-up each time
 MAX_EVIDENCE = 20  # occurrences listed a topic; the rest is summed in `omitted`
 
 Json = dict[str, Any]  # the contract's wire form
@@ -46,8 +47,7 @@ class Options:
     topics: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
+class _Part(NamedTuple):
     """A stretch of what is scored: where it stands in the submitted string, and in which field."""
 
     field: str
@@ -110,20 +110,42 @@ def classify(release: Release, document: Document, options: Options = Options())
     return Result({**head, **wire, "page": page.text}, Form.HTML, readings, release)
 
 
+def tag_text(release: Release, document: Document) -> Json:
+    """The wire form that `classify` gives of a text without options, sooner: nothing is kept of how it was come by.
+
+    Raises `InputError` for a document that cannot be used.
+    """
+    check(document)
+    text, head = document.content, document.headline
+    if head and not head.isspace():
+        text = f"{head}\n" * HEADLINE_WEIGHT + text
+    scored = release.scorer.score(text)
+    decisions, reason = decide(scored, release.cuts)
+    shown = _best_first([index for index, decision in enumerate(decisions) if decision is not _NONE], scored)
+    return {
+        "document_id": document.document_id,
+        "model_version": release.version,
+        "topics": [_entry(release, scored, decisions, index) for index in shown],
+        "none": reason is not None,
+        "reason": None if reason is None else reason.value,
+        "segments": [],
+        "warnings": [],
+    }
+
+
 def check(document: Document) -> None:
     """Raise `InputError` for a document that says nothing or cannot be text."""
-    pointer = f"/{document.form.value}"
-    if not document.content.strip():
-        raise InputError("the text is empty or blank; send the words to classify", pointer)
-    for name, text in ((pointer, document.content), ("/headline", document.headline or "")):
-        if (at := text.find("\x00")) >= 0:
-            raise InputError(f"a NUL character stands at offset {at}; remove it, or decode the file it came from", name)
+    if not document.content or document.content.isspace():
+        raise InputError("the text is empty or blank; send the words to classify", f"/{document.form.value}")
+    if "\x00" in document.content or (document.headline and "\x00" in document.headline):
+        for name, text in ((f"/{document.form.value}", document.content), ("/headline", document.headline or "")):
+            if (at := text.find("\x00")) >= 0:
+                raise InputError(f"a NUL character stands at offset {at}; remove it, or decode the file it came from", name)
 
 
 def check_options(release: Release, options: Options) -> None:
     """Raise `InputError` for options that this model cannot serve."""
-    known = {topic.id for topic in release.topics}
-    if unknown := options.topics - known:
+    if options.topics and (unknown := options.topics - (known := {topic.id for topic in release.topics})):
         raise InputError(f"unknown topic {min(unknown)!r}; this model has {', '.join(sorted(known))}", "/topics")
     if options.limit is not None and options.limit < 1:
         raise InputError("'limit' must be 1 or more", "/limit")
@@ -182,29 +204,34 @@ _EXPLANATION = frozenset({"evidence", "bias", "margin", "omitted"})
 
 def _tag(release: Release, parts: list[_Part], options: Options, role: Role | None = None) -> tuple[Json, Reading]:
     """The topics of one text, `none` and `reason`, and how they were come by."""
-    text = "\n".join(part.text for part in parts)
+    text = "\n".join([part.text for part in parts])
     scored = release.scorer.score(text)
     decisions, reason = decide(scored, release.cuts)
-    shown = [
-        index
-        for index, topic in enumerate(release.topics)
-        if decisions[index] is not Decision.NONE or topic.id in options.topics
-    ]
-    shown.sort(key=lambda index: (-scored.scores[index], index))
+    shown = [index for index, decision in enumerate(decisions) if decision is not _NONE]
+    if options.topics:
+        shown = [index for index, topic in enumerate(release.topics) if index in shown or topic.id in options.topics]
     topics = []
-    for index in shown[: options.limit]:
-        topic = release.topics[index]
-        entry: Json = {
-            "topic": topic.id,
-            "label": topic.label,
-            "uri": topic.uri,
-            "score": scored.scores[index],
-            "threshold": release.cuts[index].threshold,
-            "decision": decisions[index].value,
-        }
+    for index in _best_first(shown, scored)[: options.limit]:
+        entry = _entry(release, scored, decisions, index)
         topics.append({**entry, **_explain(release, parts, text, scored, index)} if options.explain else entry)
     tags: Json = {"topics": topics, "none": reason is not None, "reason": reason.value if reason else None}
     return tags, Reading(role, text, scored, decisions, reason)
+
+
+def _best_first(shown: list[int], scored: Scored) -> list[int]:
+    return sorted(shown, key=lambda index: (-scored.scores[index], index)) if len(shown) > 1 else shown
+
+
+def _entry(release: Release, scored: Scored, decisions: Sequence[Decision], index: int) -> Json:
+    topic = release.topics[index]
+    return {
+        "topic": topic.id,
+        "label": topic.label,
+        "uri": topic.uri,
+        "score": scored.scores[index],
+        "threshold": release.cuts[index].threshold,
+        "decision": decisions[index].value,
+    }
 
 
 def _explain(release: Release, parts: list[_Part], text: str, scored: Scored, index: int) -> Json:

@@ -5,9 +5,8 @@ A registry is a folder with `releases/<version>/` and a file `current` that hold
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -124,37 +123,30 @@ class Registry:
     def prune(self, keep: int) -> list[str]:
         """Remove all releases but the serving one, the one before it and the `keep` newest, and give the removed names.
 
-        A release is renamed before its files go, so that no reader meets half of one.
+        A release is renamed before its files go, so that no reader meets half of one. What a killed prune left goes too.
         """
-        stay = {self.current(), self._previous()}
-        others = [version for version in self.versions() if version not in stay]
-        others.sort(key=lambda version: self.folder(version).stat().st_mtime_ns)
-        removed = others[: max(0, len(others) - keep)]
-        for version in removed:
-            aside = self.releases / f".old-{version}"
-            self.folder(version).rename(aside)
-            shutil.rmtree(aside)
+        with self._locked():
+            stay = {self.current(), self._read("previous")}
+            others = [version for version in self.versions() if version not in stay]
+            others.sort(key=lambda version: self.folder(version).stat().st_mtime_ns)
+            removed = others[: max(0, len(others) - keep)]
+            for aside in list(self.releases.glob(".old-*")):
+                shutil.rmtree(aside)
+            for version in removed:
+                aside = self.releases / f".old-{version}"
+                self.folder(version).rename(aside)
+                shutil.rmtree(aside)
         return removed
 
-    def _previous(self) -> str | None:
-        try:
-            return (self.root / "previous").read_text(encoding="utf-8").strip() or None
-        except FileNotFoundError:
-            return None
-
     def _replace(self, name: str, content: str) -> None:
-        handle, aside = tempfile.mkstemp(prefix=f".{name}-", dir=self.root)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(content + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(aside, 0o644)
-            os.replace(aside, self.root / name)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(aside)
-            raise
+        """Change a small file in one step. The lock is held, so its name aside is ours; what a kill leaves is written over."""
+        aside = self.root / f".{name}.new"
+        with aside.open("w", encoding="utf-8") as file:
+            file.write(content + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        aside.chmod(0o644)
+        aside.replace(self.root / name)
 
 
 def registry_of(where: Path | None) -> Registry | None:

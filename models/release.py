@@ -76,7 +76,8 @@ def load_release(folder: Path) -> Release:
             raise ValueError(f"{version!r} cannot be the name of a version")
         weights = _weights(files, len(topics))
         prior = float(manifest["calibration"]["prior"])
-        log_odds(prior)  # what `with_prior` will take it for
+        if not 0 < prior < 1:
+            raise ValueError(f"a prior of {prior} is no share")
         reference = parse_reference(manifest.get("reference"), [topic.id for topic in topics], prior)
         release = Release(version, topics, cuts, Scorer(weights), read_segmenter(files), manifest, reference)
         _selftest(release, files["selftest.jsonl"], folder)
@@ -120,7 +121,8 @@ def write_release(root: Path, manifest: dict[str, Any], files: Mapping[str, byte
     """Write a release folder whole or not at all, verify it by loading it, and give its path.
 
     `manifest` lacks only `format` and `files`. The folder is written aside and renamed. An existing release with the same
-    version is left as it is when its model files are the same, and is never overwritten when they differ.
+    version is left as it is when its model files are the same, and is never overwritten when they differ. Raises
+    `ReleaseError`, on a full disk too.
     """
     target = root / str(manifest["version"])
     manifest = {"format": FORMAT, **manifest, "files": {name: _digest(files[name]) for name in sorted(files)}}
@@ -133,22 +135,21 @@ def write_release(root: Path, manifest: dict[str, Any], files: Mapping[str, byte
     try:
         root.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(prefix=".new-", dir=root))
+        try:
+            for name, content in {**files, "manifest.json": _json_bytes(manifest)}.items():
+                with (aside / name).open("wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+            verify_release(aside)
+            aside.chmod(0o755)
+            aside.rename(target)
+        except BaseException:
+            shutil.rmtree(aside, ignore_errors=True)
+            raise
     except OSError as error:
-        raise _unwritable(root, error) from None
-    try:
-        for name, content in {**files, "manifest.json": _json_bytes(manifest)}.items():
-            with (aside / name).open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        verify_release(aside)
-        aside.chmod(0o755)
-        aside.rename(target)
-    except BaseException as error:
-        shutil.rmtree(aside, ignore_errors=True)
-        if isinstance(error, OSError):
-            raise _unwritable(root, error) from None
-        raise
+        remedy = "free some space" if error.errno == errno.ENOSPC else f"make it writable for user {os.getuid()}"
+        raise ReleaseError(f"{root}: the model cannot be written ({error.strerror}); {remedy}") from None
     return target
 
 
@@ -160,11 +161,6 @@ def copy_release(folder: Path, root: Path) -> Path:
     except OSError as error:
         raise ReleaseError(f"{folder}: {error.filename} cannot be read ({error.strerror}); restore the folder") from None
     return write_release(root, {key: manifest[key] for key in manifest if key not in ("format", "files")}, files)
-
-
-def _unwritable(root: Path, error: OSError) -> ReleaseError:
-    remedy = "free some space" if error.errno == errno.ENOSPC else f"make it writable for user {os.getuid()}"
-    return ReleaseError(f"{root}: the model cannot be written ({error.strerror}); {remedy}")
 
 
 def weights_files(weights: Weights) -> dict[str, bytes]:

@@ -56,6 +56,7 @@ class Scorer:
 
     def __init__(self, weights: Weights):
         self.weights = weights
+        self.known_words = frozenset(weights.words)
         # frequent words first: what most texts need lies together in memory
         n_words = len(weights.words)
         order = np.argsort(weights.idf[:n_words], kind="stable")

@@ -24,7 +24,8 @@ class Scorer:
     def __init__(  # noqa: PLR0917 - the order is the kernel's
         self, words: list[str], pairs: Ints, kinds: Ints, idf: Floats, coef: Floats, bias: Floats, function_words: list[str]
     ):
-        self._ids = {word: index for index, word in enumerate(words)}
+        # frequent words first: what most texts look up lies together in memory
+        self._ids = {words[index]: index for index in np.argsort(idf[: len(words)], kind="stable").tolist()}
         self._n_words, self._n_pairs = len(words), len(pairs)
         self._kinds, self._idf, self._coef, self._bias = kinds, idf, coef, bias
         self._function_words = frozenset(function_words)

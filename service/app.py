@@ -3,6 +3,7 @@
 import re
 import time
 import uuid
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -46,10 +47,18 @@ _HEADERS = (  # of every response; a view may set its own instead, with names wr
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
+class _App(Flask):
+    """Flask without a look, at every call, whether a function is a coroutine: none is."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """The function as it is."""
+        return func
+
+
 def create_app(settings: Settings | None = None, release: Release | None = None) -> Flask:
     """The WSGI application. Without `settings` they come from the environment, without `release` it is loaded."""
     settings = settings or Settings.from_environment()
-    app = Flask(__name__, static_folder=None)
+    app = _App(__name__, static_folder=None)
     app.config["WIRETAG_SETTINGS"] = settings
     # one more, so that a body cut at the limit is told from a whole one
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body + 1
@@ -77,8 +86,20 @@ def create_app(settings: Settings | None = None, release: Release | None = None)
     traces.init_app(app, settings)
     access.init_app(app, settings)
     rates.init_app(app, settings)
+    app.wsgi_app = partial(_with_headers, app.wsgi_app)  # type: ignore[method-assign] # the way Flask names for middleware
     make_types_ready()
     return app
+
+
+def _with_headers(serve: Any, environ: Any, start_response: Any) -> Any:
+    """Serve with the headers that every response has."""
+
+    def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+        present = {name for name, _ in headers}
+        headers += [header for header in _HEADERS if header[0] not in present]
+        return start_response(status, headers, *error)
+
+    return serve(environ, start)
 
 
 def _begin() -> None:
@@ -89,13 +110,9 @@ def _begin() -> None:
 
 
 def _finish(response: Response) -> Response:
-    response.headers["X-Request-ID"] = g.request_id
-    present = {name for name, _ in response.headers}
-    for name, value in _HEADERS:
-        if name not in present:
-            response.headers.add(name, value)
+    response.headers.add("X-Request-ID", g.request_id)
     if version := g.get("model_version"):
-        response.headers["X-Model-Version"] = version
+        response.headers.add("X-Model-Version", version)
     route = request.url_rule.rule if request.url_rule else None
     record = partial(_record, app_ctx.g, route, request.method, response.status_code, response.is_streamed)
     if response.is_streamed:

@@ -40,7 +40,8 @@ def post() -> Response:
     A JSON body carries its options itself and goes without a query. A text or an HTML page may be the body as it is, with its
     options in the query.
     """
-    turns().refuse_if_full()
+    at_work = turns()
+    at_work.refuse_if_full()
     release = serving()
     settings = current_app.config["WIRETAG_SETTINGS"]
     if request.mimetype == STREAM_TYPE:
@@ -48,7 +49,7 @@ def post() -> Response:
     call = read_call(request, settings)
     check_options(release, call.options)
     g.documents = len(call.documents)
-    with turns().turn() as deadline:
+    with at_work.turn() as deadline:
         if call.is_single:
             document = call.documents[0]
             assert isinstance(document, Document)  # read_call raises for a single document that is unusable

@@ -1,5 +1,6 @@
-"""Commands of the serving side: `wiretag serve`, `wiretag classify`, `wiretag tag`."""
+"""Commands of the serving side: `wiretag serve`, `wiretag classify`."""
 
+import gc
 import sys
 from pathlib import Path
 
@@ -28,19 +29,23 @@ def serve(bind: str | None, workers: int | None, threads: int | None, model: Pat
 
     A folder without any model yet is waited for; a model that is damaged is refused at once.
     """
-    from models.registry import awaits_model, load_model
-    from models.release import with_prior
-    from service.app import create_app
-    from service.server import run
-    from service.settings import Settings
+    gc.disable()  # what is loaded from here on stays; `run` has it on again
+    try:
+        from models.registry import awaits_model, load_model
+        from models.release import with_prior
+        from service.app import create_app
+        from service.server import run
+        from service.settings import Settings
 
-    settings = Settings.from_environment(bind=bind, workers=workers, threads=threads, model=model)
-    if awaits_model(settings.model):
-        click.echo(f"{settings.model}: no model is active yet; /readyz says so until one is", err=True)
-        release = None
-    else:
-        release = with_prior(load_model(settings.model), settings.shares)  # refused before a port is taken
-    run(create_app(settings, release), settings)
+        settings = Settings.from_environment(bind=bind, workers=workers, threads=threads, model=model)
+        if awaits_model(settings.model):
+            click.echo(f"{settings.model}: no model is active yet; /readyz says so until one is", err=True)
+            release = None
+        else:
+            release = with_prior(load_model(settings.model), settings.shares)  # refused before a port is taken
+        run(create_app(settings, release), settings)
+    finally:
+        gc.enable()
 
 
 @click.command()
@@ -74,48 +79,3 @@ def classify(file: Path, form: str | None, model: Path | None, explain: bool, as
         click.echo(encode(result))
     else:
         click.echo(render(result))
-
-
-@click.command()
-@click.argument("inputs", type=_FILE, nargs=-1, required=True)
-@click.option("-o", "--output", type=_FILE, required=True, help="Results: a .jsonl or .parquet file.")
-@click.option("--as", "form", type=_FORMS, help="What a row's text is. Default: text; html for .html files.")
-@_model
-@click.option("--duplicates", is_flag=True, help="Mark stories that repeat an earlier one of the run, nearly word for word.")
-def tag(inputs: tuple[Path, ...], output: Path, form: str | None, model: Path | None, duplicates: bool) -> None:
-    """Tag whole files: JSONL, CSV, TSV or Parquet rows, text and HTML files, or folders of them.
-
-    Results keep the order of the documents. A document that cannot be used becomes a row with its error. The output appears
-    only when all of it was written.
-    """
-    from tqdm import tqdm
-
-    from models.duplicates import Seen
-    from models.pipeline import Form
-    from models.pipeline import classify as run
-    from models.registry import load_model
-    from service.documents import count_rows, find_inputs, read_documents, whole_file
-
-    release = load_model(model)
-    paths = find_inputs(inputs)
-    chosen = Form(form) if form else None
-    seen = Seen() if duplicates else None
-    n_done = n_failed = 0
-    with (
-        whole_file(output) as writer,
-        tqdm(total=count_rows(paths), unit="doc", unit_scale=True, file=sys.stderr) as progress,
-    ):
-        for path in paths:
-            for document in read_documents(path, chosen):
-                try:
-                    result = run(release, document)
-                    if seen is not None:
-                        seen.mark(result, document, document.document_id or f"{path}:{n_done + 1}")
-                    writer.write(result)
-                except InputError as error:
-                    n_failed += 1
-                    problem = {"title": "unusable document", "detail": str(error)}
-                    writer.write({"document_id": document.document_id, "error": problem})
-                n_done += 1
-                progress.update()
-    click.echo(f"{n_done:,} documents tagged, {n_failed:,} could not be used: {output}", err=True)

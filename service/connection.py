@@ -4,6 +4,7 @@ import errno
 import re
 import socket
 import time
+from contextlib import suppress
 from typing import Any
 
 from gunicorn.http.body import Body, LengthReader
@@ -18,14 +19,38 @@ _LATE = re.compile(rb"\r\n(?:transfer-encoding:|expect:|content-type:[ \t]*appli
 
 
 class ClientSocket(socket.socket):
-    """A socket whose writes end: with `BrokenPipeError` where the client does not read them."""
+    """A socket whose writes end: with `BrokenPipeError` where the client does not read them.
+
+    While it is held, it waits for nothing: what is sent is kept, and nothing can be read.
+    """
 
     def __init__(self, accepted: socket.socket, patience: float):
         super().__init__(accepted.family, accepted.type, accepted.proto, fileno=accepted.detach())
         self.patience = patience
+        self.held: bytearray | None = None
+
+    def let_go(self) -> bytearray:
+        """Hold no longer, and send as much of what was kept as goes at once. Returns the rest. Raises `OSError`."""
+        kept, self.held = self.held or bytearray(), None
+        with suppress(BlockingIOError):
+            del kept[: self.send(kept)]
+        return kept
+
+    def setblocking(self, flag: bool, /) -> None:
+        """As every socket's, but not while it is held."""
+        if self.held is None:
+            super().setblocking(flag)
+
+    def settimeout(self, value: float | None, /) -> None:
+        """As every socket's, but not while it is held."""
+        if self.held is None:
+            super().settimeout(value)
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
         """Send all of it in `patience` seconds and one for every `SLOWEST` bytes."""
+        if self.held is not None:
+            self.held += data
+            return
         self.settimeout(self.patience + len(data) / SLOWEST)
         try:
             super().sendall(data, flags)
@@ -46,7 +71,9 @@ class Unreader(SocketUnreader):  # type: ignore[misc]
         self.idle: float | None = None  # seconds that each read of a stream may wait
 
     def chunk(self, size_hint: int | None = None) -> bytes:
-        """The next bytes. Raises `TimeoutError`."""
+        """The next bytes. Raises `TimeoutError`, and `ConnectionResetError` for more than was gathered of a held socket."""
+        if self.sock.held is not None:
+            raise ConnectionResetError(errno.ECONNRESET, "the request is longer than it says")
         began = time.monotonic()
         self.sock.settimeout(max(self._left, 0.001) if self.idle is None else self.idle)
         try:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 from flask import Blueprint, Response, current_app, g, request
+from msgspec import UNSET, UnsetType
 
 from models.corrections import MAX_LINE, MAX_NAME, MAX_SHOWN, MAX_TEXT, Correction, Stored, check
 from service.answers import TopicId
@@ -18,6 +19,7 @@ from service.store import store
 
 blueprint = Blueprint("corrections", __name__)
 
+_KEY_HEADER = "Idempotency-Key"
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _MAX_ID = 2**63 - 1
 _DocumentId = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME, pattern=r"^[^\x00]*$")]
@@ -98,6 +100,17 @@ class Deleted(msgspec.Struct):
     candidates: int
 
 
+class CorrectionHeaders(msgspec.Struct):
+    """Headers of a correction."""
+
+    idempotency_key: (
+        Annotated[
+            str, msgspec.Meta(pattern=f"^{_KEY.pattern}$", description="of your choice: what is sent again is stored once")
+        ]
+        | UnsetType
+    ) = msgspec.field(default=UNSET, name=_KEY_HEADER)
+
+
 @blueprint.post("/corrections")
 @needs(Role.CORRECT)
 @operation(
@@ -105,14 +118,15 @@ class Deleted(msgspec.Struct):
     StoredCorrection,
     status=201,
     body=NewCorrection,
+    headers=CorrectionHeaders,
     problems=(400, 413, 415, 422, 503),
 )
 def post() -> Response:
     """Store a correction; it is durable when the answer comes."""
     given = read_json(request, NewCorrection, current_app.config["WIRETAG_SETTINGS"])
-    key = request.headers.get("Idempotency-Key")
+    key = request.headers.get(_KEY_HEADER)
     if key is not None and not _KEY.fullmatch(key):
-        raise Problem(400, "Idempotency-Key: send 1 to 255 printable ASCII characters without spaces, such as a UUID")
+        raise Problem(400, f"{_KEY_HEADER}: send 1 to 255 printable ASCII characters without spaces, such as a UUID")
     fields = msgspec.structs.asdict(given)
     fields["topics"] = tuple(sorted(set(given.topics)))
     fields["shown"] = None if given.shown is None else tuple(sorted(set(given.shown)))

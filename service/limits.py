@@ -45,6 +45,10 @@ class Turns:
         self._waiting: deque[threading.Event] = deque()  # longest first; set when a turn is handed over
         self._lock = threading.Lock()
 
+    def is_free(self) -> bool:
+        """Whether a turn could be had without waiting."""
+        return self._free > 0
+
     def refuse_if_full(self) -> None:
         """Raise a 503 problem when a request could not even wait. To be asked before a body is read."""
         if not self._free and len(self._waiting) >= self._max_waiting:
@@ -97,7 +101,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 def _refuse_compressed() -> None:
     """A few compressed bytes may stand for gigabytes, and nobody compresses a news text on its way to a classifier."""
-    coding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    coding = request.environ.get("HTTP_CONTENT_ENCODING", "identity").strip().lower()
     if coding not in ("", "identity"):
         raise Problem(
             415,

@@ -108,7 +108,7 @@ def read_call(request: Request, settings: Settings) -> Call:
     """The documents and options of a request. Raises `Problem`."""
     kind = request.mimetype
     if kind == "application/json":
-        if request.args:
+        if request.query_string and request.args:
             raise Problem(
                 400,
                 f"unknown option {_first(request.args)!r} in the address; a JSON body carries its options itself",
@@ -224,9 +224,12 @@ def _read_json(body: bytes, settings: Settings) -> Call:
     return Call(documents, options, is_single=False, duplicates=parsed.duplicates)
 
 
+_FORMS = tuple((form, form.value) for form in Form)
+
+
 def checked_document(parsed: RequestDocument, prefix: str, settings: Settings) -> Document:
     """The document that was sent. Raises `Problem` where it breaks a rule that the decoder does not know."""
-    given = [form for form in Form if getattr(parsed, form.value) is not None]
+    given = [form for form, name in _FORMS if getattr(parsed, name) is not None]
     if len(given) != 1:
         found = ", ".join(given) or "none of them"
         raise Problem(

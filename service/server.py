@@ -123,14 +123,16 @@ def run(app: Flask, settings: Settings) -> None:
 
 
 def _warm(app: Flask) -> None:
-    """Build what is built at its first use, and keep the collector off it: workers then share its memory."""
+    """Build what is built at its first use, and keep the collector off all there is: workers then share its memory."""
     release = app.extensions["wiretag_model"].release
     if release is not None:
         options = Options(explain=True, topics=frozenset(topic.id for topic in release.topics))
         for form in Form:
             classify(release, Document(_SAMPLE, form), options)
-    gc.collect()
+    with app.test_request_context("/classify", method="POST"):
+        pass  # finding an address for the first time sorts them all
     gc.freeze()
+    gc.enable()
 
 
 _SAMPLE = "The council met on Monday and said nothing.\n" * 3

@@ -17,9 +17,7 @@ def render(result: dict[str, Any]) -> str:
         title = segment["headline"] or _shorten(segment["text"])
         margin = " · ".join(part for part in (segment["source"], segment["published"]) if part)
         lines.append(
-            click.style(f"{segment['role']:<8}", bold=True)
-            + _printable(title)
-            + (f"  ({_printable(margin)})" if margin else "")
+            click.style(f"{segment['role']:<8}", bold=True) + printable(title) + (f"  ({printable(margin)})" if margin else "")
         )
         if segment["duplicate_of"] is not None:
             lines.append(f"        the same as segment {segment['duplicate_of']}")
@@ -34,7 +32,7 @@ def _topics(tags: dict[str, Any]) -> list[str]:
         what = click.style(f"{topic['decision']:<9}", fg=_COLOURS[topic["decision"]])
         lines.append(f"        {what}{topic['score']:.2f}  {topic['label']}")
         for found in sorted(topic.get("evidence", ()), key=lambda each: each["start"]):
-            lines.append(f"                 {found['contribution']:+.3f}  {_printable(found['text'])}")
+            lines.append(f"                 {found['contribution']:+.3f}  {printable(found['text'])}")
         if "margin" in topic:
             lines.append(
                 f"                 bias {topic['bias']:+.3f}, others {topic['omitted']:+.3f}, margin {topic['margin']:+.3f}"
@@ -49,6 +47,6 @@ def _shorten(text: str) -> str:
     return line if len(line) <= _WIDTH else line[: _WIDTH - 1] + "…"
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Text without control characters, which could steer a terminal."""
     return "".join(char if char.isprintable() else " " for char in text)

@@ -147,7 +147,7 @@ class Terms:
         """Begin anew with a release, and keep the last half window as the one before when a half ends."""
         half = int(self._clock() // self._half_window)
         if release is not self._release:
-            self._release, self._words = release, frozenset(release.scorer.weights.words)
+            self._release, self._words = release, release.scorer.known_words
             self._half = half - 2  # what was counted is of no use
         if half == self._half:
             return

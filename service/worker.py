@@ -2,7 +2,8 @@
 
 gunicorn gives a thread to each connection as it comes and closes connections in its main loop, waiting for the client: a few
 slow clients would hold all of it. Here the main loop gathers small requests and sees closed connections off; threads get what
-is ready. Large bodies and streams are read by threads, but never by more than half of them.
+is ready. Large bodies and streams are read by threads, but never by more than half of them. The smallest requests to classify
+are answered in the loop itself: to hand one over and back takes longer than to answer it.
 """
 
 import signal
@@ -10,6 +11,7 @@ import socket
 import time
 import uuid
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from selectors import EVENT_READ
@@ -34,6 +36,7 @@ from service.problems import Problem
 from service.reload import reloader
 
 log = structlog.get_logger()
+QUICK = 16_384  # bytes: a request to classify of up to this size is answered in the loop, within a few milliseconds
 LINGER = 2.0  # seconds that a client is given to read its last answer
 _STATUSES = {LimitRequestLine: 414, LimitRequestHeaders: 431, ExpectationFailed: 417, UnsupportedTransferCoding: 501}
 
@@ -47,6 +50,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         super().__init__(*args)
         self.share = share
         self._lingering: deque[Connection] = deque()  # closed by us, read until the client closes too
+        self._notify_at = 0.0
         self._n_unfinished = 0  # requests with threads that had not come whole
 
     def init_signals(self) -> None:
@@ -60,7 +64,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Take the app from the master."""
         super().load_wsgi()
         self.share.note(0)
-        self._patience: float = self.wsgi.config["WIRETAG_SETTINGS"].read_seconds
+        settings = self.wsgi.config["WIRETAG_SETTINGS"]
+        self._patience: float = settings.read_seconds
+        self._quick = 0 if settings.redis else QUICK  # the loop does not wait for Redis
 
     def _handle_hup(self, _number: int, _frame: FrameType | None) -> None:
         if self.booted:
@@ -89,8 +95,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         conn.timeout = time.monotonic() + self._patience
         self.pending_conns.append(conn)
 
-    def _on_readable(self, conn: Connection, _sock: Any = None) -> None:
-        """Gather what came; a request that is ready goes to a thread."""
+    def _on_readable(self, conn: Connection, _sock: Any = None, is_next: bool = False) -> None:
+        """Gather what came and have it answered when it is ready; by a thread if it `is_next` to one answered just now."""
         if conn in self.keepalived_conns:
             self.keepalived_conns.remove(conn)
             self._expect(conn)
@@ -100,9 +106,46 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._forget(conn)
             self._drop(conn)
             return
-        if is_ready:
-            self._forget(conn)
-            self._dispatch(conn)
+        if not is_ready:
+            return
+        if not is_next and self._is_quick(conn):
+            self._answer_here(conn)
+            return
+        self._forget(conn)
+        self._dispatch(conn)
+
+    def _is_quick(self, conn: Connection) -> bool:
+        return (
+            conn.is_whole
+            and len(conn.gathered) <= self._quick
+            and conn.gathered.startswith(b"POST /classify")
+            and self.wsgi.extensions["wiretag_turns"].is_free()
+        )
+
+    def _answer_here(self, conn: Connection) -> None:
+        """Answer in the loop; a thread sends what the client does not take at once."""
+        conn.sock.held = bytearray()
+        is_kept = self.handle(conn) is True
+        try:
+            rest = conn.sock.let_go()
+        except OSError:
+            rest, is_kept = bytearray(), False
+        self._forget(conn)
+        if rest:
+            self._submit(conn, partial(self._send, conn, rest, is_kept))
+        else:
+            self._finish(conn, is_kept, is_next=True)
+
+    def _send(self, conn: Connection, rest: bytearray, is_kept: bool) -> bool:
+        conn.sock.sendall(rest)
+        return is_kept
+
+    def enqueue_req(self, conn: Connection) -> None:
+        """Have a thread answer."""
+        self._submit(conn, partial(self.handle, conn))
+
+    def _submit(self, conn: Connection, work: Callable[[], Any]) -> None:
+        self.tpool.submit(work).add_done_callback(lambda done: self.method_queue.defer(self.finish_request, conn, done))
 
     def _forget(self, conn: Connection) -> None:
         self.pending_conns.remove(conn)
@@ -120,8 +163,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def finish_request(self, conn: Connection, fs: Any) -> None:
         """A thread is done with a request: keep the connection, or see it off."""
         self._n_unfinished -= not conn.is_whole
+        self._finish(conn, not fs.cancelled() and fs.exception() is None and fs.result() is True)
+
+    def _finish(self, conn: Connection, is_kept: bool, is_next: bool = False) -> None:
         try:
-            is_kept = not fs.cancelled() and fs.result() is True
             conn.sock.setblocking(False)
             if not is_kept:
                 self._see_off(conn)
@@ -130,7 +175,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self.poller.register(conn.sock, EVENT_READ, partial(self._on_readable, conn))
             if conn.gathered:
                 self._expect(conn)
-                self._on_readable(conn)
+                self._on_readable(conn, is_next=is_next)
                 return
             conn.set_timeout()
             if not self.alive:
@@ -204,6 +249,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             while self.nr_conns < self.worker_connections and self.accept(listener):
                 pass
             listener.close()
+
+    def notify(self) -> None:
+        """Tell the master that this worker lives, once a second; gunicorn does at every turn of the loop."""
+        if (now := time.monotonic()) >= self._notify_at:
+            self._notify_at = now + 1.0
+            super().notify()
 
     def is_parent_alive(self) -> bool:
         """Whether the master lives; without it a worker stops as if asked to, and frees the address for the next."""

@@ -8,9 +8,10 @@ from service.server import configure_logs
 
 
 def create() -> Flask:
-    """The application with its logs, its settings from the environment.
+    """The application with its logs and its settings from the environment, keeping its model to what they name.
 
-    Raises `InputError` for a setting that cannot be used. Without a sound model it answers 503 and says why in its log.
+    To be called by each worker for itself, not before a fork. Raises `InputError` for a setting that cannot be used; without a
+    sound model the application answers 503 and says why in its log.
     """
     configure_logs()
     app = create_app()

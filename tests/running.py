@@ -76,9 +76,9 @@ def wait_until(what: Callable[[], Any], seconds: float = 20) -> None:
 
 
 @contextmanager
-def running(log: Path, *options: str, ready: bool = True, **environment: str) -> Iterator[Running]:
-    """A server with these options and settings (`concurrency="1"` is WIRETAG_CONCURRENCY), once it answers."""
-    port = free_port()
+def running(log: Path, *options: str, ready: bool = True, port: int = 0, **environment: str) -> Iterator[Running]:
+    """A server with these options and settings (`concurrency="1"` is WIRETAG_CONCURRENCY), once it answers; on a port, or a free one."""
+    port = port or free_port()
     settings = {f"WIRETAG_{name.upper()}": value for name, value in environment.items()}
     with log.open("wb") as output:
         process = subprocess.Popen(

@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _FILE = click.Path(path_type=Path)
 STAGES = 6  # of a retraining that promotes
+STREAMED_FROM = 100_000_000  # bytes of labelled segments, from which on a fit in memory passes 4 GB: docs/scale.md
 KEPT = 3  # exit status of a retraining after which the old model serves on
 
 
@@ -29,7 +30,7 @@ KEPT = 3  # exit status of a retraining after which the old model serves on
 )
 @click.option("--topics", "topics_path", type=_FILE, help="Topics file. Default: the shipped topics.")
 @click.option("--recipe", "recipe_path", type=_FILE, help="Recipe file. Default: the shipped recipe.")
-@click.option("--registry", type=_FILE, help="Folder to release into. Default: the program's own models/.")
+@click.option("--registry", type=_FILE, envvar="WIRETAG_MODEL", help="Registry to release into. Default: the program's own.")
 @click.option(
     "--measure",
     multiple=True,
@@ -38,6 +39,12 @@ KEPT = 3  # exit status of a retraining after which the old model serves on
 )
 @click.option("--activate/--no-activate", default=True, show_default=True, help="Make the new model the serving one.")
 @click.option("--pipeline", is_flag=True, help="Write the scikit-learn pipeline beside the model, for data scientists.")
+@click.option(
+    "--streamed/--no-streamed",
+    default=None,
+    help=f"Fit in passes over the files, in bounded memory. Default: when they hold more than {STREAMED_FROM // 10**6} MB.",
+)
+@click.option("--scheduler", metavar="URL", help="Fit on the workers of this Dask scheduler, such as tcp://10.0.0.5:8786.")
 def train(  # noqa: PLR0917 - click passes one argument an option, by name
     corpora: tuple[Path, ...],
     topics_path: Path | None,
@@ -46,19 +53,25 @@ def train(  # noqa: PLR0917 - click passes one argument an option, by name
     measure: tuple[str, ...],
     activate: bool,
     pipeline: bool,
+    streamed: bool | None,
+    scheduler: str | None,
 ) -> None:
     """Fit a model on labelled segments, measure it and release it."""
     from models.registry import DEFAULT_ROOT, Registry
     from models.topics import DEFAULT_PATH, load_topics
-    from training.corpus import CORPUS_DIR, read_segments
+    from training.cluster import fitting_on
+    from training.corpus import CORPUS_DIR, files, read_segments
+    from training.lock import only_run
     from training.recipe import DEFAULT_PATH as DEFAULT_RECIPE
     from training.recipe import load_recipe
     from training.release import make_release, read_yardstick
+    from training.streamed import make_streamed_release
 
     topics = load_topics(topics_path or DEFAULT_PATH)
     recipe = load_recipe(recipe_path or DEFAULT_RECIPE)
     ids = [topic.id for topic in topics]
-    segments = read_segments(corpora or [CORPUS_DIR], ids)
+    paths = corpora or (CORPUS_DIR,)
+    n_bytes = sum(path.stat().st_size for path in files(paths))
     measured_on = {}
     for pair in measure:
         name, equals, file = pair.partition("=")
@@ -66,10 +79,20 @@ def train(  # noqa: PLR0917 - click passes one argument an option, by name
             raise click.BadParameter(f"{pair!r}: write NAME=FILE", param_hint="--measure")
         measured_on[name] = read_yardstick(Path(file), ids)
     target = Registry(registry or DEFAULT_ROOT)
-    click.echo(f"fitting {len(ids)} topics on {len(segments):,} segments", err=True)
-    folder = make_release(segments, topics, recipe, target.releases, measured_on=measured_on, with_pipeline=pipeline)
-    if activate:
-        target.activate(folder.name)
+    written: dict[str, Any] = {"measured_on": measured_on, "with_pipeline": pipeline}
+    with only_run(target.root):
+        if streamed if streamed is not None else n_bytes > STREAMED_FROM:
+            if scheduler:
+                raise click.UsageError("--scheduler: a streamed fit runs on this machine alone; leave one of the two out")
+            click.echo(f"fitting {len(ids)} topics on {n_bytes / 1e6:,.0f} MB of segments, streamed", err=True)
+            folder = make_streamed_release(paths, topics, recipe, target.releases, **written)
+        else:
+            segments = read_segments(paths, ids)
+            click.echo(f"fitting {len(ids)} topics on {len(segments):,} segments", err=True)
+            with fitting_on(scheduler):
+                folder = make_release(segments, topics, recipe, target.releases, **written)
+        if activate:
+            target.activate(folder.name)
     click.echo(folder.name)
 
 
@@ -111,6 +134,7 @@ def evaluate(file: Path, model: Path | None, as_json: bool) -> None:
 @click.option("--force", is_flag=True, help="Let the model in whatever the gate says; its manifest will tell.")
 @click.option("--curve/--no-curve", default=True, show_default=True, help="Measure what more labels would bring.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
+@click.option("--scheduler", metavar="URL", help="Fit on the workers of this Dask scheduler, such as tcp://10.0.0.5:8786.")
 def retrain(  # noqa: PLR0917 - click passes one argument an option, by name
     registry: Path | None,
     corpora: tuple[Path, ...],
@@ -127,6 +151,7 @@ def retrain(  # noqa: PLR0917 - click passes one argument an option, by name
     force: bool,
     curve: bool,
     as_json: bool,
+    scheduler: str | None,
 ) -> None:
     """Fit a model on corpus and corrections, and let it serve if it passes the gate.
 
@@ -138,6 +163,7 @@ def retrain(  # noqa: PLR0917 - click passes one argument an option, by name
     from models.topics import DEFAULT_PATH as DEFAULT_TOPICS
     from models.topics import load_topics, parse_topics
     from training.behaviour_tables import DEFAULT_DIR
+    from training.cluster import fitting_on
     from training.corpus import CORPUS_DIR, read_segments
     from training.gate import DEFAULT_PATH as DEFAULT_GATE
     from training.gate import load_gate
@@ -165,7 +191,8 @@ def retrain(  # noqa: PLR0917 - click passes one argument an option, by name
         may_change_topics=allow_topics_change,
         force=force,
     )
-    with tqdm(total=STAGES, file=sys.stderr, bar_format="{desc:<44}{bar}{elapsed}", disable=as_json) as progress:
+    bar = tqdm(total=STAGES, file=sys.stderr, bar_format="{desc:<44}{bar}{elapsed}", disable=as_json)
+    with fitting_on(scheduler), bar as progress:
 
         def tell(stage: str) -> None:
             progress.set_description_str(stage)

@@ -1,6 +1,7 @@
 """Labelled segments: the contract's JSONL, CSV and TSV, and what makes them fit to train on."""
 
 import csv
+import hashlib
 import json
 import re
 import sys
@@ -16,6 +17,7 @@ from models.text import as_read
 CORPUS_DIR = Path(__file__).with_name("corpus")
 COLUMNS = ("id", "headline", "text", "topics", "group", "source")
 SHINGLE = 5  # words in a row
+EXAMPLE_CHARACTERS = 600
 NEAR_DUPLICATE = 0.5  # Jaccard similarity of shingles
 
 
@@ -52,6 +54,15 @@ class Balance:
     words: int
 
 
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a release tells of a corpus: SHA-256, counts, and texts to try the scorer on (one a topic, one without any)."""
+
+    sha256: str
+    balance: Balance
+    examples: tuple[str, ...]
+
+
 def read_segments(paths: Sequence[Path], topics: Iterable[str]) -> list[Segment]:
     """The segments of files and folders (their *.jsonl, *.csv and *.tsv), in order of name.
 
@@ -61,24 +72,37 @@ def read_segments(paths: Sequence[Path], topics: Iterable[str]) -> list[Segment]
     segments: list[Segment] = []
     problems: list[str] = []
     places: dict[str, str] = {}
-    for path in _files(paths):
-        for number, row in _rows(path):
-            place = f"{path}:{number}"
-            try:
-                segment = _segment(row, allowed)
-            except ValueError as error:
-                problems.append(f"{place}: {error}")
-                continue
-            if segment.id in places:
-                problems.append(f"{place}: id {segment.id!r} was used at {places[segment.id]}")
-                continue
-            places[segment.id] = place
-            segments.append(segment)
+    for place, row in rows(paths):
+        try:
+            segment = segment_of(row, allowed)
+        except ValueError as error:
+            problems.append(f"{place}: {error}")
+            continue
+        if segment.id in places:
+            problems.append(f"{place}: id {segment.id!r} was used at {places[segment.id]}")
+            continue
+        places[segment.id] = place
+        segments.append(segment)
     if problems:
         raise CorpusError(f"{len(problems)} bad lines; the first: {problems[0]}", tuple(problems))
     if not segments:
-        raise CorpusError(f"no labelled segments in {', '.join(map(str, paths))}; give JSONL, CSV or TSV files")
+        raise no_segments(paths)
     return segments
+
+
+def no_segments(paths: Sequence[Path]) -> CorpusError:
+    """The error of files that hold nothing."""
+    return CorpusError(f"no labelled segments in {', '.join(map(str, paths))}; give JSONL, CSV or TSV files")
+
+
+def rows(paths: Sequence[Path]) -> Iterator[tuple[str, Any]]:
+    """The rows of files and folders, one at a time and not yet looked at, each with its place as `file:line`.
+
+    Raises `CorpusError` for a file that cannot be read at all.
+    """
+    for path in files(paths):
+        for number, row in _rows(path):
+            yield f"{path}:{number}", row
 
 
 def repeats(segments: Sequence[Segment]) -> list[str]:
@@ -117,7 +141,28 @@ def balance(segments: Sequence[Segment]) -> Balance:
     )
 
 
-def _files(paths: Sequence[Path]) -> Iterator[Path]:
+def summary(segments: Sequence[Segment], topics: Iterable[str]) -> Summary:
+    """What a release tells of segments: the examples are the first short segment of every topic, and the first without any."""
+    digest = hashlib.sha256()
+    for segment in segments:
+        digest.update(digest_row(segment))
+    wanted = [*({topic} for topic in topics), set[str]()]
+    examples = (next((s.full_text for s in segments if s.topics == want and is_example(s)), "") for want in wanted)
+    return Summary(digest.hexdigest(), balance(segments), tuple(examples))
+
+
+def digest_row(segment: Segment) -> bytes:
+    """What training reads of a segment, as the digest of a corpus takes it."""
+    return json.dumps([segment.id, segment.headline, segment.text, sorted(segment.topics), segment.group]).encode() + b"\n"
+
+
+def is_example(segment: Segment) -> bool:
+    """Whether a segment is short enough to try a scorer on."""
+    return len(segment.text) < EXAMPLE_CHARACTERS
+
+
+def files(paths: Sequence[Path]) -> Iterator[Path]:
+    """The files named and those in the folders named. Raises `CorpusError`."""
     for path in paths:
         if path.is_dir():
             inside = sorted(p for p in path.iterdir() if p.suffix in {".jsonl", ".csv", ".tsv"})
@@ -131,7 +176,7 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
 
 
 def _rows(path: Path) -> Iterator[tuple[int, Any]]:
-    """Rows with their line number; a line that cannot be read gives a `ValueError` in its row's place."""
+    """Rows with their line number: lines of JSONL as they stand, rows of tables by column."""
     csv.field_size_limit(sys.maxsize)  # a story may be longer than the module's default of 128 KiB
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -146,24 +191,20 @@ def _rows(path: Path) -> Iterator[tuple[int, Any]]:
             else:
                 for number, line in enumerate(file, 1):
                     if line.strip():
-                        yield number, _parse(line)
+                        yield number, line
     except UnicodeDecodeError as error:
         raise CorpusError(f"{path}: not UTF-8 (byte {error.start}); convert the file") from None
     except csv.Error as error:
         raise CorpusError(f"{path}: not readable as a table ({error})") from None
 
 
-def _parse(line: str) -> Any:
-    try:
-        return json.loads(line)
-    except ValueError as error:
-        return error
-
-
-def _segment(row: Any, allowed: frozenset[str]) -> Segment:
+def segment_of(row: Any, allowed: frozenset[str]) -> Segment:
     """A row as a segment; raises `ValueError` saying what is wrong with it."""
-    if isinstance(row, ValueError):
-        raise ValueError(f"not JSON ({row})")
+    if isinstance(row, str):
+        try:
+            row = json.loads(row)
+        except ValueError as error:
+            raise ValueError(f"not JSON ({error})") from None
     if not isinstance(row, dict):
         raise ValueError("not a JSON object")
     headline = row.get("headline", row.get("title"))

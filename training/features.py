@@ -15,14 +15,17 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
 from models.errors import InputError
 from models.text import NEUTRAL_WORDS, tokens
 from training.recipe import FeaturesRecipe
+
+if TYPE_CHECKING:
+    from sklearn.feature_extraction.text import TfidfVectorizer  # imported late: the workers of a streamed fit do without
 
 KINDS_PATH = Path(__file__).with_name("kinds.toml")
 _HAS_DIGIT = re.compile(r"\d")  # dates and counts belong to a story, not to a topic: no number is a feature
@@ -43,8 +46,10 @@ class Vocabulary:
     kind_names: list[str]
     idf: NDArray[np.float64]
 
-    def vectorizer(self) -> TfidfVectorizer:
+    def vectorizer(self) -> "TfidfVectorizer":
         """A fitted scikit-learn vectorizer with these features, in this order."""
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
         pairs = (f"{self.words[a]} {self.words[b]}" for a, b in self.pairs.tolist())
         names = [*self.words, *pairs, *self.kind_names]
         kind_of = {self.words[i]: self.kind_names[self.kinds[i]] for i in np.flatnonzero(self.kinds >= 0)}
@@ -63,34 +68,68 @@ def analyse(kind_of: Mapping[str, str], text: str) -> list[str]:
     return [*found, *pairs, *(kind_of[token] for token in found if token in kind_of)]
 
 
+@dataclass(frozen=True, slots=True)
+class Lexicon:
+    """The single features of a model: its words, the kind of every word (or -1), the names of the kinds.
+
+    `background` are the relative frequencies of words in news, nothing where the recipe wants none.
+    """
+
+    words: list[str]
+    kinds: NDArray[np.int32]
+    kind_names: list[str]
+    background: dict[str, float]
+
+
 def build_vocabulary(texts: list[str], recipe: FeaturesRecipe) -> Vocabulary:
     """The vocabulary of texts, background and kinds; idf values fit float32."""
-    kind_of = load_kinds() if recipe.kinds else {}
-    counter = CountVectorizer(analyzer=partial(analyse, kind_of))
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    counter = CountVectorizer(analyzer=partial(analyse, load_kinds() if recipe.kinds else {}))
     n_texts = np.asarray((counter.fit_transform(texts) > 0).sum(axis=0)).ravel()
     seen = {name: int(n) for name, n in zip(counter.get_feature_names_out(), n_texts, strict=True)}
-    background = background_frequencies(recipe.background)
-    kept = {name for name, n in seen.items() if n >= recipe.min_segments and all(map(_may_count, name.split()))}
-    kind_names = sorted(set(kind_of.values()) & kept)
-    kept -= set(kind_names)
-    kind_of = {word: kind for word, kind in kind_of.items() if kind in kind_names}
-    words = sorted({name for name in kept if " " not in name} | set(background) | set(kind_of))
-    index = {word: i for i, word in enumerate(words)}
-    pairs = sorted((index[a], index[b]) for a, _, b in (name.partition(" ") for name in kept if " " in name))
-    kinds = np.array([kind_names.index(kind_of[word]) if word in kind_of else -1 for word in words], np.int32)
+    lexicon = choose_words(seen, recipe)
+    index = {word: i for i, word in enumerate(lexicon.words)}
+    kept = (name.split() for name, n in seen.items() if " " in name and n >= recipe.min_segments)
+    pairs = sorted((index[a], index[b]) for a, b in kept if may_count(a) and may_count(b))
+    pair_seen = np.array([seen[f"{lexicon.words[a]} {lexicon.words[b]}"] for a, b in pairs], np.int64)
+    return weigh(lexicon, seen, np.array(pairs, np.int32).reshape(-1, 2), pair_seen, n_texts=len(texts), recipe=recipe)
 
+
+def choose_words(seen: Mapping[str, int], recipe: FeaturesRecipe) -> Lexicon:
+    """The words and kinds that are features, by the number of texts that hold each; names of pairs are passed over."""
+    kind_of = load_kinds() if recipe.kinds else {}
+    background = background_frequencies(recipe.background)
+    kept = {name for name, n in seen.items() if n >= recipe.min_segments and " " not in name and may_count(name)}
+    kind_names = sorted(set(kind_of.values()) & kept)
+    kind_of = {word: kind for word, kind in kind_of.items() if kind in kind_names}
+    words = sorted((kept - set(kind_names)) | set(background) | set(kind_of))
+    kinds = np.array([kind_names.index(kind_of[word]) if word in kind_of else -1 for word in words], np.int32)
+    return Lexicon(words, kinds, kind_names, background)
+
+
+def weigh(
+    lexicon: Lexicon,
+    seen: Mapping[str, int],
+    pairs: NDArray[np.int32],
+    pair_seen: NDArray[np.int64],
+    *,
+    n_texts: int,
+    recipe: FeaturesRecipe,
+) -> Vocabulary:
+    """The vocabulary with its idf values, from the number of texts that hold each word, kind and pair."""
+    words, kinds, background = lexicon.words, lexicon.kinds, lexicon.background
     n_background = recipe.background_segments if background else 0
     frequencies = [background.get(word, 0.0) for word in words]
-    kind_frequencies = np.bincount(kinds[kinds >= 0], np.array(frequencies)[kinds >= 0], len(kind_names))
-    singles = [*(seen.get(word, 0) for word in words), *(seen[name] for name in kind_names)]
+    kind_frequencies = np.bincount(kinds[kinds >= 0], np.array(frequencies)[kinds >= 0], len(lexicon.kind_names))
+    singles = [*(seen.get(word, 0) for word in words), *(seen[name] for name in lexicon.kind_names)]
     shares = 1 - (1 - np.array([*frequencies, *kind_frequencies])) ** recipe.background_words
-    single_idf = _idf(np.array(singles) + n_background * shares, len(texts) + n_background)
-    pair_seen = np.array([seen[f"{words[a]} {words[b]}"] for a, b in pairs], np.float64)
-    pair_idf = recipe.pair_weight * _idf(pair_seen * (PAIR_BACKGROUND if background else 1), len(texts) + n_background)
-    idf = np.concatenate([single_idf[: len(words)], pair_idf, single_idf[len(words) :]])
-    return Vocabulary(
-        words, np.array(pairs, np.int32).reshape(-1, 2), kinds, kind_names, idf.astype(np.float32).astype(np.float64)
+    single_idf = _idf(np.array(singles) + n_background * shares, n_texts + n_background)
+    pair_idf = recipe.pair_weight * _idf(
+        pair_seen.astype(np.float64) * (PAIR_BACKGROUND if background else 1), n_texts + n_background
     )
+    idf = np.concatenate([single_idf[: len(words)], pair_idf, single_idf[len(words) :]])
+    return Vocabulary(words, pairs, kinds, lexicon.kind_names, idf.astype(np.float32).astype(np.float64))
 
 
 def load_kinds(path: Path = KINDS_PATH) -> dict[str, str]:
@@ -109,10 +148,10 @@ def background_frequencies(name: str) -> dict[str, float]:
     from wordfreq import get_frequency_dict
 
     frequencies = get_frequency_dict("en", wordlist=name).items()
-    return {word: float(f) for word, f in frequencies if tokens(word) == [word] and _may_count(word)}
+    return {word: float(f) for word, f in frequencies if tokens(word) == [word] and may_count(word)}
 
 
-def _may_count(word: str) -> bool:
+def may_count(word: str) -> bool:
     """Whether a word may be a feature, or part of one."""
     return word not in NEUTRAL_WORDS and not _HAS_DIGIT.search(word)
 

@@ -84,18 +84,29 @@ def fit(segments: Sequence[Segment], topics: Sequence[Topic], recipe: Recipe, ad
     folds += added_folds(added, segments, folds, recipe.decisions.folds)
     segments = [*segments, *added]
     for id_ in ids:
-        n_groups = len({segment.group for segment in segments if id_ in segment.topics})
-        if n_groups < MIN_POSITIVES:
-            raise CorpusError(f"topic {id_!r}: {n_groups} labelled stories; at least {MIN_POSITIVES} are needed")
+        demand_stories(id_, len({segment.group for segment in segments if id_ in segment.topics}))
     held_out = [[s for s, fold in zip(segments, folds, strict=True) if fold == k] for k in range(recipe.decisions.folds)]
     kept_in = [[s for s, fold in zip(segments, folds, strict=True) if fold != k] for k in range(recipe.decisions.folds)]
     runs = Parallel(n_jobs=-1)(
         [delayed(fit_linear)(segments, ids, recipe)]
         + [delayed(_fit_and_score)(kept, held, ids, recipe) for kept, held in zip(kept_in, held_out, strict=True)]
     )
-    final: Linear = runs[0]
-    margins = np.vstack([run[0] for run in runs[1:]])
-    n_tokens, n_known = np.vstack([run[1] for run in runs[1:]]).T
+    return conclude(runs[0], held_out, runs[1:], ids, recipe)
+
+
+def conclude(
+    final: Linear,
+    held_out: Sequence[Sequence[Segment]],
+    made_of: Sequence[tuple[Floats, NDArray[np.int64]]],
+    ids: Sequence[str],
+    recipe: Recipe,
+) -> Fitted:
+    """Calibrate, cut and measure: `made_of` holds, for every held-out fold, what a model that never saw it makes of it.
+
+    That is margins (segments, topics), and numbers of tokens and of known ones (segments, 2).
+    """
+    margins = np.vstack([margins for margins, _ in made_of])
+    n_tokens, n_known = np.vstack([counts for _, counts in made_of]).T
     tested = [segment for part in held_out for segment in part]
     truth = _truth(tested, ids)
     sigmoids = [fit_sigmoid(margins[:, t], truth[:, t], recipe.decisions.prior) for t in range(len(ids))]
@@ -121,6 +132,12 @@ def assign_folds(segments: Sequence[Segment], n_folds: int) -> list[int]:
     random.Random(SEED).shuffle(groups)
     fold_of = {group: number % n_folds for number, group in enumerate(groups)}
     return [fold_of[segment.group] for segment in segments]
+
+
+def demand_stories(topic: str, n_groups: int) -> None:
+    """Raise `CorpusError` when a topic has too few stories to be learnt."""
+    if n_groups < MIN_POSITIVES:
+        raise CorpusError(f"topic {topic!r}: {n_groups} labelled stories; at least {MIN_POSITIVES} are needed")
 
 
 def added_folds(added: Sequence[Segment], segments: Sequence[Segment], folds: Sequence[int], n_folds: int) -> list[int]:
@@ -169,10 +186,14 @@ def _fit_and_score(
 ) -> tuple[Floats, NDArray[np.int64]]:
     """Margins (n_test, n_topics), and the numbers of tokens and of known ones (n_test, 2)."""
     linear = fit_linear(training, ids, recipe)
-    words = frozenset(linear.vocabulary.words)
-    found = [tokens(text) for text in _texts(test)]
-    counts = [(len(each), sum(map(words.__contains__, each))) for each in found]
-    return linear.margins(test), np.array(counts, np.int64).reshape(-1, 2)
+    return linear.margins(test), count_known(test, linear.vocabulary)
+
+
+def count_known(segments: Sequence[Segment], vocabulary: Vocabulary) -> NDArray[np.int64]:
+    """The numbers of tokens and of those that are words of a vocabulary: (segments, 2)."""
+    words = frozenset(vocabulary.words)
+    found = (tokens(text) for text in _texts(segments))
+    return np.array([(len(each), sum(map(words.__contains__, each))) for each in found], np.int64).reshape(-1, 2)
 
 
 def fit_linear(segments: Sequence[Segment], ids: Sequence[str], recipe: Recipe) -> Linear:

@@ -1,11 +1,12 @@
-"""One retraining of a registry at a time."""
+"""One training run of a registry at a time."""
 
 import fcntl
 import json
 import os
+import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,34 +21,33 @@ class Busy(WiretagError):
 
 @contextmanager
 def only_run(root: Path) -> Iterator[None]:
-    """Hold a registry for one run. The kernel frees it when the process ends, however it ends.
+    """Hold a registry for one run, and sweep away what a killed one left. The kernel frees it when the process ends, however.
 
-    Raises `Busy` naming who holds it and since when, `WiretagError` where the folder cannot be written.
+    Raises `Busy` naming who holds it and since when, `WiretagError` where the folder cannot be written or is a release's.
     """
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        file = (root / NAME).open("a+", encoding="utf-8")
-    except OSError as error:
-        raise WiretagError(
-            f"{root}: cannot be written ({error.strerror}); name another --registry or mend its rights"
-        ) from None
-    with file:
+    if (root / "manifest.json").exists():
+        raise WiretagError(f"{root}: the folder of one release; name the registry that holds it")
+    with ExitStack() as stack:
         try:
+            root.mkdir(parents=True, exist_ok=True)
+            file = stack.enter_context((root / NAME).open("a+b", buffering=0))
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            file.truncate(0)
+            owner = {"pid": os.getpid(), "host": socket.gethostname(), "since": datetime.now(UTC).isoformat(timespec="seconds")}
+            file.write(json.dumps(owner).encode())
         except BlockingIOError:
             file.seek(0)
-            raise Busy(f"{root}: another retraining runs ({_owner(file.read())}); wait for it or end it") from None
-        owner = {"pid": os.getpid(), "host": socket.gethostname(), "since": datetime.now(UTC).isoformat(timespec="seconds")}
-        try:
-            file.truncate(0)
-            file.write(json.dumps(owner))
-            file.flush()
+            raise Busy(f"{root}: another training runs ({_owner(file.read())}); wait for it or end it") from None
         except OSError as error:
-            raise WiretagError(f"{root}: cannot be written ({error.strerror}); free some space") from None
+            raise WiretagError(
+                f"{root}: cannot be written ({error.strerror}); name another --registry, free some space or mend its rights"
+            ) from None
+        for aside in list((root / "releases").glob(".new-*")):
+            shutil.rmtree(aside, ignore_errors=True)
         yield
 
 
-def _owner(text: str) -> str:
+def _owner(text: bytes) -> str:
     try:
         owner = json.loads(text)
         return f"process {owner['pid']} on {owner['host']} since {owner['since']}"

@@ -49,6 +49,15 @@ class DecisionsRecipe:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamedRecipe:
+    """What a streamed fit does otherwise (docs/scale.md): bounds on the features, and how often it goes through the rows."""
+
+    words: int = 200_000
+    pairs: int = 500_000
+    epochs: int = 5
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """Everything that makes a model besides the labelled segments and the topics."""
 
@@ -57,6 +66,7 @@ class Recipe:
     features: FeaturesRecipe
     model: ModelRecipe
     decisions: DecisionsRecipe
+    streamed: StreamedRecipe = StreamedRecipe()
 
     def as_dict(self) -> dict[str, Any]:
         """The recipe as plain values."""

@@ -5,7 +5,7 @@ import io
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,10 @@ from models.release import Release, selftest_file, weights_files, write_release
 from models.scorer import Scorer
 from models.topics import Topic
 from training.card import model_card
-from training.corpus import Segment, balance, read_segments
+from training.corpus import Segment, Summary, read_segments, summary
 from training.evaluate import by_length, evaluate
 from training.evaluate_pages import evaluate_pages, holds_pages, read_pages
-from training.fit import fit, sklearn_pipeline
+from training.fit import Fitted, fit, sklearn_pipeline
 from training.holdout import FILE as HOLDOUT_FILE
 from training.holdout import holdout_file
 from training.recipe import Recipe
@@ -81,11 +81,42 @@ def make_release(
     Raises `CorpusError` and `ReleaseError`.
     """
     fitted = fit(segments, topics, recipe, added)
-    segments = [*segments, *added]
+    ids = [topic.id for topic in topics]
+    # what was added are people's corrections, which they may ask us to delete: no release holds a text of theirs
+    learnt = replace(summary([*segments, *added], ids), examples=summary(segments, ids).examples)
+    return release_fitted(
+        fitted,
+        learnt,
+        topics,
+        recipe,
+        root,
+        pages_of=segments,
+        measured_on=measured_on,
+        notes=notes,
+        with_pipeline=with_pipeline,
+    )
+
+
+def release_fitted(
+    fitted: Fitted,
+    learnt: Summary,
+    topics: Sequence[Topic],
+    recipe: Recipe,
+    root: Path,
+    *,
+    pages_of: Sequence[Segment],
+    measured_on: Mapping[str, Yardstick] | None = None,
+    notes: Mapping[str, Any] | None = None,
+    with_pipeline: bool = False,
+) -> Path:
+    """Measure and write a release of a fitted model, and give its folder; reference pages are composed of `pages_of`.
+
+    Raises `ReleaseError`.
+    """
     scorer = Scorer(fitted.weights)
     cutting = shipped_files()
     files = weights_files(fitted.weights) | cutting
-    files["selftest.jsonl"] = selftest_file(scorer, [*_ODD_TEXTS, *_examples(segments, topics)])
+    files["selftest.jsonl"] = selftest_file(scorer, [*_ODD_TEXTS, *learnt.examples])
     cuts = {t.id: {"threshold": cut.threshold, "review": cut.review} for t, cut in zip(topics, fitted.cuts, strict=True)}
     name = _version(recipe, files, cuts, topics)
     evaluation: dict[str, Any] = {"held_out_folds": fitted.figures}
@@ -107,9 +138,9 @@ def make_release(
         "recipe": recipe.as_dict(),
         "code": {"wiretag": version("wiretag"), "python": platform.python_version()}
         | {library: version(library) for library in LIBRARIES},
-        "corpus": {"sha256": corpus_digest(segments), **asdict(balance(segments))},
+        "corpus": {"sha256": learnt.sha256, **asdict(learnt.balance)},
         "evaluation": evaluation,
-        "reference": make_reference(fitted.held_out, [topic.id for topic in topics], segments, release.segmenter),
+        "reference": make_reference(fitted.held_out, [topic.id for topic in topics], pages_of, release.segmenter),
         **(notes or {}),
     }
     files["MODEL_CARD.md"] = model_card(manifest).encode()
@@ -121,23 +152,9 @@ def make_release(
     return write_release(root, manifest, files)
 
 
-def corpus_digest(segments: Sequence[Segment]) -> str:
-    """SHA-256 over what training reads of the segments, in order."""
-    digest = hashlib.sha256()
-    for s in segments:
-        digest.update(json.dumps([s.id, s.headline, s.text, sorted(s.topics), s.group]).encode() + b"\n")
-    return digest.hexdigest()
-
-
 def _version(recipe: Recipe, files: Mapping[str, bytes], cuts: Mapping[str, Any], topics: Sequence[Topic]) -> str:
     """The edition and a digest of everything that decides: same model, same name."""
     digest = hashlib.sha256(json.dumps([cuts, [topic.as_dict() for topic in topics]]).encode())
     for name in sorted(files):
         digest.update(name.encode() + hashlib.sha256(files[name]).digest())
     return f"{recipe.edition}-{digest.hexdigest()[:8]}"
-
-
-def _examples(segments: Sequence[Segment], topics: Sequence[Topic]) -> list[str]:
-    """The first short segment of every topic, and the first without any."""
-    wanted = [*({topic.id} for topic in topics), set[str]()]
-    return [next((s.full_text for s in segments if s.topics == want and len(s.text) < 600), "") for want in wanted]

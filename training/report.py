@@ -16,7 +16,7 @@ from training.corpus import Segment
 from training.gate import shown
 from training.holdout import Judged
 from training.learning import MORE, LearningCurve
-from training.retrain import Result
+from training.retrain import Outcome, Result
 
 N_ERRORS = 12  # worst errors shown a topic
 N_BINS = 5
@@ -48,7 +48,11 @@ def write_report(folder: Path, result: Result, curve: LearningCurve | None) -> P
             aside.write_text(content, encoding="utf-8")
             os.replace(aside, folder / name)
     except OSError as error:
-        raise WiretagError(f"{folder}: cannot be written ({error.strerror}); name another --report") from None
+        promoted = result.outcome is Outcome.PROMOTED
+        stands = f"{result.challenger.version} serves all the same" if promoted else "the old model serves on"
+        raise WiretagError(
+            f"{folder}: the report cannot be written ({error.strerror}); {stands}; name another --report"
+        ) from None
     return folder
 
 

@@ -1,6 +1,5 @@
 """Corpus and corrections to a model that serves, if it is fit to. `wiretag retrain`, or `python -m training.retrain`."""
 
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -24,8 +23,6 @@ from training.holdout import Judged, scored, stored
 from training.lock import only_run
 from training.recipe import Recipe
 from training.release import Yardstick, make_release
-
-STALE = 3600  # seconds after which what a killed run left behind is swept away
 
 
 class Outcome(StrEnum):
@@ -98,7 +95,6 @@ def retrain(task: Task, tell: Callable[[str], None] = lambda _: None) -> Result:
     """
     clock, started = time.monotonic(), datetime.now(UTC)
     with only_run(task.registry.root):
-        _sweep(task.registry.releases)
         tell("reading the serving model")
         champion = task.registry.load_current() if task.registry.current() else None
         tell("bringing corrections and corpus together")
@@ -169,13 +165,6 @@ def today(recipe: Recipe) -> Recipe:
     """A recipe whose models are named after this month."""
     now = datetime.now(UTC)
     return replace(recipe, edition=f"{now:%Y.%m}", created=f"{now:%Y-%m-%d}")
-
-
-def _sweep(releases: Path) -> None:
-    """Remove what killed runs wrote aside. The lock is held, but `wiretag train` may be writing: young folders stay."""
-    for path in releases.glob(".new-*") if releases.is_dir() else ():
-        if time.time() - path.stat().st_mtime > STALE:
-            shutil.rmtree(path, ignore_errors=True)
 
 
 if __name__ == "__main__":

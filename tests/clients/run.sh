@@ -30,3 +30,4 @@ for _ in $(seq 150); do
   sleep 0.2
 done
 timeout 120 "$clients/bin/python" -W ignore "$root/tests/clients/check.py" "http://127.0.0.1:$port"
+timeout 120 "$clients/bin/python" -W ignore "$root/tests/clients/inference_service.py"

@@ -116,7 +116,7 @@ def test_tag_writes_whole_files_or_nothing(runner: CliRunner, tmp_path: Path) ->
     source, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     source.write_text(json.dumps({"text": TEXT}) + "\n{broken\n")
     out.write_text("old\n")
-    done = _run(runner, "tag", source, "-o", out)
+    done = _run(runner, "tag", source, "-o", out, "--fail-fast")
     assert done.exit_code == 1
     assert f"{source}:2: not JSON" in done.output
     assert out.read_text() == "old\n"
@@ -155,7 +155,7 @@ FAULTS: dict[str, tuple[list[str], int, str]] = {
     "unknown kind": (["tag", "{tmp}/x.docx", "-o", "{tmp}/o.jsonl"], 1, "cannot tell what this is"),
     "empty folder": (["tag", "{tmp}/folder", "-o", "{tmp}/o.jsonl"], 1, "no documents in this folder"),
     "no column": (["tag", "{tmp}/nocolumn.csv", "-o", "{tmp}/o.jsonl"], 1, "nocolumn.csv: no column 'text'"),
-    "no field": (["tag", "{tmp}/nofield.jsonl", "-o", "{tmp}/o.jsonl"], 1, "nofield.jsonl:1: no 'text'"),
+    "no field": (["tag", "{tmp}/nofield.jsonl", "-o", "{tmp}/o.jsonl", "--fail-fast"], 1, "nofield.jsonl:1: no 'text'"),
     "not Parquet": (
         ["tag", "{tmp}/bad.parquet", "-o", "{tmp}/o.jsonl"],
         1,
@@ -164,7 +164,7 @@ FAULTS: dict[str, tuple[list[str], int, str]] = {
     "unknown output": (
         ["tag", "{tmp}/good.jsonl", "-o", "{tmp}/o.xml"],
         1,
-        "write results to a .jsonl or .parquet file",
+        "write results to a .jsonl, .jsonl.gz, .jsonl.zst or .parquet file",
     ),
     "no output folder": (["tag", "{tmp}/good.jsonl", "-o", "{tmp}/none/o.jsonl"], 1, "cannot be written"),
     "missing corpus": (

@@ -1,7 +1,9 @@
 """/corrections over HTTP, on SQLite and on PostgreSQL alike."""
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,9 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from models.database import VERSION_TABLE
 from models.release import Release
+from models.store import Store
 from service import store as service_store
 from service.app import create_app
 from service.keys import Role
@@ -220,11 +224,16 @@ def test_any_correction_is_kept_exactly_or_refused(desk: FlaskClient, body: dict
     ],
 )
 def test_without_a_store_corrections_wait_and_classification_goes_on(
-    url: str, release: Release, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
+    url: str,
+    release: Release,
+    capsys: pytest.CaptureFixture[str],
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """503 with when to come back and a clear log line without any password; documents are tagged all the same."""
     if "PORT" in url:
         url = url.replace("PORT", str(request.getfixturevalue("postgres").port))
+    monkeypatch.setattr("service.store.REST", 600.0)  # seconds
     client = create_app(Settings(database_url=url, review="on"), release).test_client()
     for answer in (client.post("/corrections", json=BODY), client.get("/corrections"), client.get("/review")):
         assert answer.status_code == 503
@@ -234,7 +243,7 @@ def test_without_a_store_corrections_wait_and_classification_goes_on(
     assert client.post("/classify", json={"text": BODY["text"]}).status_code == 200
     assert client.get("/readyz").status_code == 200
     log = capsys.readouterr().out
-    assert log.count("store_unavailable") == 1  # not asked again within a second
+    assert log.count("store_unavailable") == 1  # not asked again while it rests
     assert "s3cret" not in log
     assert "sanctions" not in log
 
@@ -259,6 +268,45 @@ def test_the_service_finds_a_database_that_came_back(
         postgres.start()
     assert client.post("/corrections", json={**BODY, "text": "A ship."}).status_code == 201
     assert len(client.get("/corrections").json["corrections"]) == 2
+    app.extensions["wiretag_store"].close()
+
+
+def test_a_store_of_a_newer_schema_is_left_alone(tmp_path: Path, release: Release) -> None:
+    """An older program beside a newer one writes nothing, says why, and tags on."""
+    url = f"sqlite:///{tmp_path}/c.db"
+    Store(url).close()
+    with closing(sqlite3.connect(tmp_path / "c.db")) as other:
+        other.execute(f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
+        other.commit()
+    client = create_app(Settings(database_url=url), release).test_client()
+    answer = client.post("/corrections", json=BODY)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert "its schema is newer than this program" in answer.json["detail"]
+    assert client.post("/classify", json={"text": BODY["text"]}).status_code == 200
+
+
+def test_a_full_disk_is_said_and_healed_from(
+    small_disk: Path, release: Release, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """503 with when to come back, documents are tagged on, and with space again the same request is stored, once."""
+    monkeypatch.setattr(service_store, "REST", 0.0)
+    app = create_app(Settings(database_url=f"sqlite:///{small_disk}/c.db"), release)
+    client, ballast = app.test_client(), small_disk / "ballast"
+    assert client.post("/corrections", json=BODY).status_code == 201
+    ballast.write_bytes(b"\0" * (500_000))
+    answers = []
+    for number in range(100):
+        sent = {**BODY, "text": f"Text {number}. " + "swarm " * 4_000}
+        answers.append(client.post("/corrections", json=sent, headers={"Idempotency-Key": str(number)}))
+        if answers[-1].status_code != 201:
+            break
+    refused = answers[-1]
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
+    assert "the disk is full" in capsys.readouterr().out
+    assert client.post("/classify", json={"text": BODY["text"]}).status_code == 200
+    ballast.unlink()
+    assert client.post("/corrections", json=sent, headers={"Idempotency-Key": str(number)}).status_code == 201
+    assert len(client.get("/corrections?limit=200").json["corrections"]) == 1 + len(answers)
     app.extensions["wiretag_store"].close()
 
 

@@ -1,7 +1,6 @@
 """The corrections store, on SQLite and on PostgreSQL alike."""
 
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -340,20 +339,6 @@ def test_a_server_that_comes_back_is_used_again(postgres: Server) -> None:
         store.add(_correction("Rain fell."))
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 1 MB."""
-    if os.geteuid() != 0 or shutil.which("mount") is None:
-        pytest.skip("mounting a small disk needs root")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, check=False)
-    if done.returncode:
-        pytest.skip("mounting a small disk is not allowed here")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
-
-
 def test_a_full_disk_loses_nothing_and_heals(small_disk: Path) -> None:
     """What was answered stays, what was not is refused, and with space again the store goes on by itself."""
     with Store(f"sqlite:///{small_disk}/c.db") as store:
@@ -391,8 +376,8 @@ def test_a_busy_store_is_waited_for_and_then_refused(tmp_path: Path, monkeypatch
 
 
 def _documented(database: str) -> list[str]:
-    """The commands that docs/corrections.md gives for a database: the first makes a backup, the second restores it."""
-    section = (ROOT / "docs" / "corrections.md").read_text(encoding="utf-8").partition("## Backup and restore")[2]
+    """The commands that docs/operate.md gives for a database: the first makes a backup, the second restores it."""
+    section = (ROOT / "docs" / "operate.md").read_text(encoding="utf-8").partition("## Backup and restore")[2]
     block = section.partition(database)[2].partition("```console\n")[2].partition("```")[0]
     return [line.removeprefix("$ ") for line in block.splitlines()]
 

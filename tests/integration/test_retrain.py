@@ -2,13 +2,7 @@
 
 import fcntl
 import json
-import os
-import random
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -61,6 +55,22 @@ def test_a_sound_model_is_promoted_and_reported(retrain: Retrain, registry: Regi
     assert "Apiarist" not in page  # ids, never text
     assert "http" not in page.replace("http-equiv", "")  # no other host
     assert registry.load_current().scorer.score("Mead and wax candles of the apiarist.").scores[0] > 0.5
+
+
+def test_no_release_holds_a_text_that_was_added(registry: Registry, desk: Path, runner: CliRunner, tmp_path: Path) -> None:
+    """Who deletes a correction need not look for it in models, not even where the corpus has no text short enough to try them on."""
+    rows = [json.loads(line) for line in (desk / "segments.jsonl").read_text().splitlines()]
+    long = [{**row, "text": row["text"] * 5} if row["topics"] == ["beekeeping"] else row for row in rows]
+    (tmp_path / "long.jsonl").write_text("".join(json.dumps(row) + "\n" for row in long))
+    data = _rows(
+        tmp_path / "new.jsonl", [(f"Apiarist number {n} of Lund sold mead and wax.", ["beekeeping"]) for n in range(12)]
+    )
+    command = ["retrain", "--registry", str(registry.root), "--corpus", str(tmp_path / "long.jsonl"), "--behaviour", str(desk)]
+    done = runner.invoke(wiretag, [*command, "--no-curve", "--data", data])
+    assert done.exit_code in (0, 3), done.output
+    made = [registry.folder(version) for version in registry.versions()]
+    assert len(made) == 2
+    assert not [path for folder in made for path in folder.iterdir() if b"of Lund sold mead" in path.read_bytes()]
 
 
 def test_poisoned_labels_are_kept_out(retrain: Retrain, registry: Registry, tmp_path: Path) -> None:
@@ -116,23 +126,19 @@ def test_one_run_at_a_time(retrain: Retrain, registry: Registry) -> None:
         fcntl.flock(held, fcntl.LOCK_EX)
         done = retrain()
     assert done.exit_code == 1
-    assert "another retraining runs (process 1 on desk since 2026-11-22" in done.output
+    assert "another training runs (process 1 on desk since 2026-11-22" in done.output
 
 
-@pytest.mark.parametrize("delay", [0.6, 1.4, 2.2])
-def test_a_killed_run_leaves_the_registry_as_it_was(desk: Path, registry: Registry, delay: float) -> None:
-    """kill -9 at any moment: the model serves on, is sound, and the lock is free."""
-    before = registry.current()
-    command = [sys.executable, "-c", "from models.cli import main; main()", "retrain", "--registry", str(registry.root)]
-    run = subprocess.Popen(
-        [*command, "--corpus", str(desk), "--behaviour", str(desk)], stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    time.sleep(delay + random.random() / 4)
-    os.killpg(run.pid, signal.SIGKILL)
-    run.wait(10)
-    assert registry.load_current().version in {before, registry.current()}
-    with (registry.root / ".retraining").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+def test_a_release_is_not_taken_for_a_registry(registry: Registry, runner: CliRunner, desk: Path) -> None:
+    """WIRETAG_MODEL may name one release's folder to serve it; nothing is trained into it."""
+    folder = registry.current_folder()
+    before = sorted(folder.iterdir())
+    options = ["--registry", str(folder), "--corpus", str(desk), "--topics", str(DATA / "topics.toml")]
+    for command in ("train", "retrain"):
+        done = runner.invoke(wiretag, [command, *options])
+        assert done.exit_code == 1
+        assert f"{folder}: the folder of one release; name the registry that holds it" in done.stderr
+    assert sorted(folder.iterdir()) == before
 
 
 def test_what_cannot_be_used_is_named(retrain: Retrain, registry: Registry, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ PAGE = (
 
 
 def test_changed_copies_are_found_and_other_stories_are_not() -> None:
-    """Recall of 0.95 with one word in ten changed, precision of 0.98; `make bench` prints the figures of `docs/cutting.md`."""
+    """Recall of 0.95 with one word in ten changed, precision of 0.98; `make bench` prints the figures of `docs/duplicates.md`."""
     found = duplicate_figures(share=0.1, n_stories=300)
     assert found.recall >= 0.95
     assert found.precision >= 0.98

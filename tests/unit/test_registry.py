@@ -86,6 +86,22 @@ def test_an_activation_that_was_cut_short_is_not_rolled_back_to_itself(registry:
     assert (registry.current(), registry.previous()) == ("b", "a")
 
 
+def test_prune_waits_for_a_switch_and_ends_what_a_killed_one_began(registry: Registry) -> None:
+    """A version that is being activated is not taken away under it; half-removed ones go."""
+    shutil.copytree(registry.folder("a"), registry.releases / ".old-z")
+    shutil.copytree(registry.folder("a"), registry.releases / "c")
+    pruned: list[str] = []
+    thread = threading.Thread(target=lambda: pruned.extend(registry.prune(0)))
+    with registry._locked():
+        thread.start()
+        thread.join(0.3)
+        assert thread.is_alive()
+        registry._switch("c")
+    thread.join(20)
+    assert pruned == ["b"]
+    assert sorted(path.name for path in registry.releases.iterdir()) == ["a", "c"]
+
+
 def test_a_registry_that_cannot_be_written_says_so(registry: Registry) -> None:
     """Not a traceback; and nothing is left behind."""
     (registry.root / ".lock").unlink()

@@ -1,6 +1,7 @@
 // Requests to the service, with the reader's key, and its problems as errors in words.
 
 const KEY = "wiretag.key";
+const LONGEST = 60_000; // milliseconds that an answer may take
 
 export class Failure extends Error {
   constructor(status, title, detail, places = []) {
@@ -10,7 +11,7 @@ export class Failure extends Error {
 
   // whether the same request may succeed later
   get passing() {
-    return this.status === 0 || this.status === 429 || this.status >= 500;
+    return this.status === 0 || this.status === 408 || this.status === 429 || this.status >= 500;
   }
 }
 
@@ -28,16 +29,20 @@ export async function call(method, path, body = undefined, headers = {}, signal 
   const all = { Accept: "application/json", ...headers };
   if (key.get()) all.Authorization = `Bearer ${key.get()}`;
   if (body !== undefined) all["Content-Type"] = "application/json";
+  const limit = AbortSignal.timeout(LONGEST);
   let answer;
   try {
-    answer = await fetch(path, { method, headers: all, body: body === undefined ? undefined : JSON.stringify(body), signal, credentials: "omit" });
+    answer = await fetch(path, {
+      method, headers: all, body: body === undefined ? undefined : JSON.stringify(body), credentials: "omit",
+      signal: signal ? AbortSignal.any([signal, limit]) : limit,
+    });
+    if (answer.ok) return await ((answer.headers.get("Content-Type") ?? "").includes("json") ? answer.json() : answer.text());
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Failure(0, "No answer.", "The service cannot be reached. What you did is kept here and sent again.");
+    throw new Failure(0, "No answer.", "The service cannot be reached. Nothing is lost: what you entered stays here.");
   }
-  if (answer.ok) return (answer.headers.get("Content-Type") ?? "").includes("json") ? answer.json() : answer.text();
   const told = await answer.json().catch(() => ({}));
-  throw new Failure(answer.status, `${told.title ?? "Error"}.`, [told.detail ?? `The service answered ${answer.status}.`, WORDS[answer.status]].filter(Boolean).join(" "), told.errors);
+  throw new Failure(answer.status, `${told.title ?? "Error"}.`, [told.detail ?? `The service answered ${answer.status}`, WORDS[answer.status]].filter(Boolean).join(". "), told.errors);
 }
 
 let known = null;

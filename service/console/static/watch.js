@@ -1,14 +1,18 @@
 // What the service meets now: counts by topic, drift against what the model expects, words it does not know.
 
-import { call } from "./api.js";
-import { bars, distribution } from "./charts.js";
-import { byId, h, percent, problem, show } from "./dom.js";
+import { call, topics } from "./api.js";
+import { bars, distribution, trend } from "./charts.js";
+import { byId, count, h, percent, problem, show } from "./dom.js";
 
 const EVERY = 5000; // milliseconds
+const LOOKS = 61; // kept, of five minutes
+const READINGS = { stable: "stable", changed: "changed", much_changed: "much changed", too_few: "too few to say", no_reference: "no reference" };
 
 let timer = null;
+let looks = []; // [{at, documents, none, review}]
 
 export function enter() {
+  looks = [];
   look();
 }
 
@@ -19,8 +23,8 @@ export function leave() {
 async function look() {
   clearTimeout(timer);
   try {
-    const [text, drift] = await Promise.all([call("GET", "/metrics", undefined, { Accept: "text/plain" }), call("GET", "/drift")]);
-    draw(samples(text), drift);
+    const [all, text, drift] = await Promise.all([topics(), call("GET", "/metrics", undefined, { Accept: "text/plain" }), call("GET", "/drift")]);
+    draw(samples(text), drift, new Map(all.map((topic) => [topic.id, topic.label])));
     show(byId("watch-problem"));
   } catch (error) {
     show(byId("watch-problem"), problem(error));
@@ -40,31 +44,45 @@ function samples(text) {
   return found;
 }
 
-function draw(all, drift) {
-  const sum = (name, labels = {}) => all.filter((each) => each.name === name && Object.entries(labels).every(([key, value]) => each.labels[key] === value)).reduce((total, each) => total + each.value, 0);
+// What came between two looks, or null where nothing came or the counts began anew.
+const between = (change) => looks.slice(1).map((now, i) => change(looks[i], now));
+const share = (part, whole) => (whole > 0 && part >= 0 ? part / whole : null);
+
+function draw(all, drift, labels) {
+  const sum = (name, wanted = {}) => all.filter((each) => each.name === name && Object.entries(wanted).every(([key, value]) => each.labels[key] === value)).reduce((total, each) => total + each.value, 0);
   const documents = sum("wiretag_documents_total");
   const none = sum("wiretag_none_total");
-  const review = sum("wiretag_topics_total", { decision: "review" });
-  const names = [...new Set(all.filter((each) => each.name === "wiretag_topics_total").map((each) => each.labels.topic))];
+  const doubts = sum("wiretag_topics_total", { decision: "review" });
+  const names = [...new Set([...labels.keys(), ...all.filter((each) => each.name === "wiretag_topics_total").map((each) => each.labels.topic)])];
   const reasons = [...new Set(all.filter((each) => each.name === "wiretag_none_total").map((each) => each.labels.reason))];
-  const count = (value) => value.toLocaleString("en");
-  show(byId("watch-status"), `${count(documents)} documents since the start; ${percent(documents ? none / documents : 0)} without a topic; ${count(review)} topics for review; ${count(sum("wiretag_requests_in_flight"))} requests under way; ${drift.model_version}.`);
+  const label = (topic) => labels.get(topic) ?? topic;
+  looks = [...looks, { at: performance.now(), documents, none, doubts }].slice(-LOOKS);
+  const speeds = between((from, to) => Math.max(0, (1000 * (to.documents - from.documents)) / (to.at - from.at)));
+  const given = names.map((topic) => ({ topic, assigned: sum("wiretag_topics_total", { topic, decision: "assigned" }), review: sum("wiretag_topics_total", { topic, decision: "review" }) })).sort((a, b) => b.assigned - a.assigned);
+  show(byId("watch-status"), `${count(documents)} documents since the start, ${count(sum("wiretag_requests_in_flight"))} requests under way, model ${drift.model_version}`);
   const worst = drift.quantities.filter((each) => each.psi !== null).sort((a, b) => b.psi - a.psi);
-  show(byId("watch-charts"), h("div", { class: "charts" },
-    bars("Topics: assigned, and for review", names.map((topic) => {
-      const [given, doubt] = ["assigned", "review"].map((decision) => sum("wiretag_topics_total", { topic, decision }));
-      return { label: topic, told: `${count(given)}\u00a0+\u00a0${count(doubt)}`, parts: [{ value: given, name: "bar-fill", title: "assigned" }, { value: doubt, name: "bar-doubt", title: "for review" }] };
-    })),
-    bars("Without a topic, by reason", reasons.map((reason) => {
-      const value = sum("wiretag_none_total", { reason });
-      return { label: reason.replaceAll("_", " "), told: count(value), parts: [{ value, name: "bar-fill" }] };
-    })),
-    h("section", { class: "chart" }, h("h3", {}, "Rising words that the model does not know"), drift.rising_terms.length
-      ? h("table", {}, h("tbody", {}, ...drift.rising_terms.slice(0, 15).map((each) => h("tr", {}, h("th", { scope: "row", dir: "auto" }, each.term), h("td", { class: "n" }, `${count(each.documents)} documents`)))))
-      : h("p", { class: "soft" }, "None that stands in five documents."))),
-  h("h2", {}, `Drift over the last ${Number(drift.window_hours.toPrecision(3))} hours`),
-  h("p", { class: "soft" }, drift.has_reference ? "Pale: what the model expects. Strong: what was met. An index (PSI) over 0.1 is a change, over 0.25 a large one." : "This model carries no reference to compare with."),
-  h("div", { class: "charts" }, ...(worst.length ? worst : drift.quantities.slice(0, 4)).map((each) => distribution(
-    [each.quantity.replaceAll("_", " "), each.topic].filter(Boolean).join(" of "), each.bins,
-    h("p", { class: each.reading === "much_changed" ? "bad" : "soft" }, each.psi === null ? `${count(each.count)} seen` : `PSI ${each.psi.toFixed(3)}: ${each.reading.replaceAll("_", " ")}, ${count(each.count)} seen`)))));
+  show(byId("watch-charts"),
+    h("div", { class: "charts" },
+      trend("Documents a second, now", speeds, speeds.length ? speeds.at(-1).toFixed(1) : null),
+      trend("Without a topic", between((from, to) => share(to.none - from.none, to.documents - from.documents)), percent(share(none, documents) ?? 0), 1),
+      trend("Topics for review a document", between((from, to) => share(to.doubts - from.doubts, to.documents - from.documents)), percent(share(doubts, documents) ?? 0))),
+    h("div", { class: "charts" },
+      bars("Topics given", ["", "", "assigned", "for review"], given.map(({ topic, assigned, review }) => ({
+        label: label(topic), told: [count(assigned), count(review)], parts: [{ value: assigned, name: "met" }, { value: review, name: "doubtful" }],
+      }))),
+      bars("Without a topic, by reason", ["", "", "texts"], reasons.map((reason) => {
+        const value = sum("wiretag_none_total", { reason });
+        return { label: reason.replaceAll("_", " "), told: [count(value)], parts: [{ value, name: "met" }] };
+      })),
+      drift.rising_terms.length
+        ? bars("Rising words that the model does not know", ["", "", "now", "before"], drift.rising_terms.slice(0, 12).map((each) => ({
+          label: each.term, told: [count(each.documents), count(each.before)], parts: [{ value: each.documents, name: "met" }],
+        })))
+        : h("section", { class: "panel" }, h("h3", {}, "Rising words that the model does not know"), h("p", { class: "soft" }, "None that stands in five documents."))),
+    h("h2", {}, `Drift over the last ${Number(drift.window_hours.toPrecision(3))} hours`),
+    h("p", { class: "legend" }, drift.has_reference ? [h("span", {}, h("span", { class: "key expected" }), " what the model expects"), h("span", {}, h("span", { class: "key met" }), " what was met"), h("span", {}, "An index (PSI) over 0.1 is a change, over 0.25 a large one.")] : "This model carries no reference to compare with."),
+    h("div", { class: "charts" }, (worst.length ? worst : drift.quantities.slice(0, 4)).map((each) => distribution(
+      each.topic ? `${each.quantity}: ${label(each.topic)}` : each.quantity.replaceAll("_", " "), each.bins,
+      h("p", { class: "soft" }, h("span", { class: `badge ${{ stable: "good", changed: "doubt", much_changed: "bad" }[each.reading] ?? ""}` }, READINGS[each.reading] ?? each.reading),
+        ` ${each.psi === null ? "" : `PSI ${each.psi.toFixed(3)}, `}${count(each.count)} seen`)))));
 }
