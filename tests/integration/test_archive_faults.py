@@ -270,8 +270,8 @@ def test_a_document_that_breaks_the_tagger_is_a_row(runner: CliRunner, tmp_path:
             raise RecursionError
         return real(release, document)
 
-    real = tagging.classify
-    monkeypatch.setattr(tagging, "classify", breaking)
+    real = tagging.tag_text
+    monkeypatch.setattr(tagging, "tag_text", breaking)
     (tmp_path / "in.jsonl").write_bytes(LINES)
     done = _tag(runner, tmp_path / "in.jsonl", "-o", tmp_path / "out.jsonl", "--workers", "1")
     assert "300 documents tagged, 1 could not be used" in done.output
