@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import InputError
-from service.archive import parts
+from service.archive import parts, places
 from service.archive.chunks import Chunk
 from service.archive.journal import Entry, Journal, sound_entries
 from service.archive.marking import are_sound, mark
@@ -38,6 +38,10 @@ class Output:
     @classmethod
     def of(cls, path: str, keep: tuple[str, ...], chunk_bytes: int, dedupe: bool = False) -> "Output":
         """The output that a name asks for: a folder where it ends in `/` or is one. Raises `InputError`."""
+        if places.is_url(path):
+            raise InputError(
+                f"{places.shown(path)}: results are put together on a disk; name a file here, and copy it there after"
+            )
         target = Path(path)
         return cls(target, parts.format_of(path), path.endswith("/") or target.is_dir(), keep, chunk_bytes, dedupe)
 

@@ -287,3 +287,12 @@ def test_a_folder_that_holds_something_is_not_replaced(runner: CliRunner, tmp_pa
     assert done.exit_code == 1
     assert "there is something already" in done.output
     assert (tmp_path / "out.parquet" / "precious").exists()
+
+
+def test_results_are_not_written_to_a_url(runner: CliRunner, tmp_path: Path) -> None:
+    """A store has no renames: the remedy is named, and no folder `s3:` appears."""
+    (tmp_path / "in.jsonl").write_bytes(LINES)
+    done = _tag(runner, tmp_path / "in.jsonl", "-o", "s3://bucket/out.jsonl?key=secret")
+    assert done.exit_code == 1
+    assert "s3://bucket/out.jsonl: results are put together on a disk" in done.output
+    assert "secret" not in done.output
