@@ -20,7 +20,7 @@ from service.archive.journal import Journal
 from tests.archive.deadly import DeadlyChunk
 from tests.archive.pages import page, write_pages
 from tests.archive.proof import Run, children, digest, prove
-from tests.running import WIRETAG, wait_until
+from tests.running import WIRETAG
 
 N_PAGES = 1_500
 SMALL = ("--chunk-mb", "0.02", "--workers", "2")
@@ -69,8 +69,7 @@ def test_a_worker_that_is_killed_is_named_and_replaced(pages: Path, tmp_path: Pa
     """The kernel's out-of-memory killer takes a worker: the run says so, does its chunk again, and ends well."""
     run = Run(pages, f"{tmp_path}/out.jsonl", (*SMALL, "--as", "page"))
     process = run.start()
-    wait_until(lambda: run.done()[0] >= 1, 120)
-    process.send_signal(signal.SIGSTOP)  # it is still at it
+    run.lead(process, 1)
     os.kill(_workers(process)[0], signal.SIGKILL)
     process.send_signal(signal.SIGCONT)
     said = process.communicate()[1]
@@ -157,8 +156,7 @@ def test_two_runs_do_not_write_one_output(runner: CliRunner, pages: Path, tmp_pa
     out = tmp_path / "out.jsonl"
     run = Run(pages, str(out), (*SMALL, "--as", "page"))
     process = run.start()
-    wait_until(lambda: run.done()[0] >= 1, 120)
-    process.send_signal(signal.SIGSTOP)
+    run.lead(process, 1)
     try:
         done = _tag(runner, pages, "-o", out, "--as", "page")
         assert done.exit_code == 1
@@ -174,8 +172,9 @@ def test_a_run_interrupted_at_the_keyboard_can_go_on(pages: Path, tmp_path: Path
     run = Run(pages, f"{tmp_path}/out.jsonl", (*SMALL, "--as", "page"))
     command = [*WIRETAG, "tag", str(run.source), "-o", run.out, *run.options]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    wait_until(lambda: run.done()[0] >= 1, 120)
+    run.lead(process, 1)
     os.killpg(process.pid, signal.SIGINT)
+    process.send_signal(signal.SIGCONT)
     said = process.communicate(timeout=60)[1]
     assert process.returncode == 1
     assert "Traceback" not in said
