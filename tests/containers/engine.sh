@@ -99,7 +99,8 @@ for name in nginx postgres redis; do
 done
 for process in "${building[@]}"; do wait "$process"; done
 export BASE=standin-python NGINX_IMAGE=standin-nginx POSTGRES_IMAGE=standin-postgres REDIS_IMAGE=standin-redis
-export BUILD_SECRET=${PIP_CERT:-${SSL_CERT_FILE:-}}
+export BUILD_NETWORK=host # there is no bridge
+export BUILD_SECRET=${PIP_CERT:-${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}}
 
 tell "ready"
 "$@" & # so that a signal is heard at once, not after it

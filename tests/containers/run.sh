@@ -18,7 +18,8 @@ else
 fi
 
 options=(--build-arg "BASE=${BASE:-python:3.11-slim-bookworm}" --build-arg "REVISION=$(git rev-parse HEAD 2>/dev/null || true)")
-[ -z "${BUILD_SECRET:-}" ] || options+=(--network host --secret "id=pip_ca,src=$BUILD_SECRET") # the engine made here has no bridge
+[ -z "${BUILD_NETWORK:-}" ] || options+=(--network "$BUILD_NETWORK")
+[ ! -s "${BUILD_SECRET:-}" ] || options+=(--secret "id=pip_ca,src=$BUILD_SECRET")
 started=$SECONDS
 for image in service:wiretag:test train:wiretag-train:test; do
   docker buildx build --progress=plain --load "${options[@]}" --target "${image%%:*}" --tag "${image#*:}" . >"${TMPDIR:-/tmp}/build.$$.log" 2>&1 \
