@@ -78,6 +78,7 @@ def main(names: Sequence[str] = APPS) -> None:
             for name in names:
                 port = free_port()
                 with serving(command(name, port), port, call) as pid:
+                    ask(pid, port, call, 1)  # until all its workers are there: connections stay with those that they found
                     found[name].append(ask(pid, port, call, SECONDS))
                     memory[name] = sum(map(pss, children(pid)))
         base = median(found["echo" if documents == 1 else "naive"]).documents

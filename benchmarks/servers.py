@@ -85,6 +85,7 @@ def measure(name: str, granian: Path, seconds: int) -> Found:
     """One round of one server. Raises `NotServedError`, and `FileNotFoundError` where it is not installed."""
     port, call = free_port(), calls()
     with serving(commands(granian, port)[name], port, call[64], environment=OURS.get(name)) as pid:
+        ask(pid, port, call[1], 1)  # until all its workers are there: connections stay with those that they found
         single, batch = (ask(pid, port, each, seconds) for each in (call[1], call[64]))
         return Found(single, batch, sum(map(pss, [pid, *children(pid)])))
 
