@@ -16,10 +16,8 @@ import pytest
 
 from models.registry import Registry
 from tests.running import Running, running, wait_until
-from tests.two_releases import write_registry
+from tests.two_releases import FOLLOWS, TEXT, versions_that_answer, write_registry
 
-TEXT = {"text": "The council said that the bank had asked about sanctions."}
-FOLLOWS = 6.0  # seconds in which all workers follow: half a second and the loading, and what a busy machine needs
 LONG = {
     "documents": [{"page": "Sanctions on banks were extended on Monday by the council.\n" * 100}] * 500
 }  # works for seconds
@@ -38,11 +36,6 @@ def server(tmp_path: Path, registry: Registry) -> Iterator[Running]:
         yield started
 
 
-def _versions(server: Running, n: int = 30) -> Counter[str]:
-    """Which versions answer, asked on connections of their own, so that all workers are."""
-    return Counter(server.call("/classify", TEXT)[1]["model_version"] for _ in range(n))
-
-
 def _loads(server: Running, event: str) -> int:
     return sum(line["event"] == event for line in server.lines())
 
@@ -57,11 +50,11 @@ def test_models_are_listed_switched_and_switched_back(server: Running, registry:
 
     assert server.call(f"/models/{second}/activate", {}) == (200, {"model_version": second, "before": first})
     assert registry.current() == second
-    wait_until(lambda: set(_versions(server)) == {second}, FOLLOWS)
+    wait_until(lambda: set(versions_that_answer(server)) == {second}, FOLLOWS)
     assert [each["previous"] for each in server.call("/models")[1]["models"]] == [True, False]
 
     assert server.call("/models/rollback", {}) == (200, {"model_version": first, "before": second})
-    wait_until(lambda: set(_versions(server)) == {first}, FOLLOWS)
+    wait_until(lambda: set(versions_that_answer(server)) == {first}, FOLLOWS)
 
 
 def test_what_cannot_be_switched_is_a_problem(server: Running, registry: Registry) -> None:
@@ -81,7 +74,7 @@ def test_what_cannot_be_switched_is_a_problem(server: Running, registry: Registr
     )
     (registry.folder(second) / "manifest.json").write_text("{}")
     assert "fault" in server.call("/models")[1]["models"][1]
-    assert set(_versions(server)) == {first}
+    assert set(versions_that_answer(server)) == {first}
 
 
 @pytest.mark.parametrize("same_origin", [{"Origin": "http://127.0.0.1:{port}"}, {"Sec_Fetch_Site": "same-origin"}])
@@ -137,7 +130,7 @@ def test_a_changed_pointer_switches_all_workers_without_dropping_anything(server
         thread.join()
     assert {key[:1] + key[2:] for key in seen} == {(200, "keep-alive")}
     assert {key[1] for key in seen} == set(registry.versions())
-    wait_until(lambda: set(_versions(server)) == {registry.current()}, FOLLOWS)
+    wait_until(lambda: set(versions_that_answer(server)) == {registry.current()}, FOLLOWS)
 
 
 def test_sighup_looks_again_and_restarts_nothing(server: Running, registry: Registry) -> None:

@@ -14,10 +14,7 @@ import pytest
 
 from models.registry import Registry
 from tests.running import WIRETAG, Running, free_port, running, wait_until
-from tests.two_releases import write_registry
-
-TEXT = {"text": "The council said that the bank had asked about sanctions."}
-FOLLOWS = 6.0  # seconds in which all workers follow: half a second and the loading, and what a busy machine needs
+from tests.two_releases import FOLLOWS, versions_that_answer, write_registry
 
 
 @pytest.fixture
@@ -33,23 +30,18 @@ def server(tmp_path: Path, registry: Registry) -> Iterator[Running]:
         yield started
 
 
-def _versions(server: Running, n: int = 30) -> Counter[str]:
-    """Which versions answer, asked on connections of their own, so that all workers are."""
-    return Counter(server.call("/classify", TEXT)[1]["model_version"] for _ in range(n))
-
-
 def test_a_worker_that_replaces_a_killed_one_is_up_to_date(server: Running, registry: Registry) -> None:
     """The master still holds the model it started with; no worker ever answers with it."""
     second = registry.versions()[1]
     registry.activate(second)
-    wait_until(lambda: set(_versions(server)) == {second}, FOLLOWS)
+    wait_until(lambda: set(versions_that_answer(server)) == {second}, FOLLOWS)
     for pid in server.workers():
         os.kill(pid, signal.SIGKILL)
     seen: Counter[str] = Counter()
     deadline = time.monotonic() + 4
     while time.monotonic() < deadline:
         with suppress(OSError, http.client.HTTPException):
-            seen += _versions(server, 1)
+            seen += versions_that_answer(server, 1)
     assert set(seen) == {second}
 
 
@@ -106,7 +98,7 @@ def test_a_worker_that_hangs_does_not_hold_up_the_other(server: Running) -> None
     os.kill(hung, signal.SIGSTOP)
     try:
         began = time.monotonic()
-        assert sum(_versions(server).values()) == 30
+        assert sum(versions_that_answer(server).values()) == 30
         assert time.monotonic() - began < 5
     finally:
         os.kill(hung, signal.SIGCONT)
