@@ -22,11 +22,11 @@ from typing import Any
 
 import msgspec
 
+from benchmarks.naive import naive_pipeline
 from benchmarks.texts import corpus, texts_of_the_wires_length
 from models.pipeline import Document, Form, classify
 from models.registry import Registry
 from models.release import Release
-from training.fit import sklearn_pipeline
 from training.pages import compose
 
 BATCH = 256
@@ -80,7 +80,7 @@ def script_of_sklearn(source: str, out: str, form: str, workers: int) -> None:
 @cache
 def _models() -> tuple[Release, Any]:
     release = Registry().load_current()
-    return release, sklearn_pipeline(release.scorer.weights)
+    return release, naive_pipeline(release.scorer.weights)
 
 
 def _predict(work: tuple[str, list[bytes]]) -> list[str]:

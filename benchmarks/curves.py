@@ -24,12 +24,12 @@ from wordfreq import top_n_list
 
 from benchmarks import http
 from benchmarks.load import NotServedError, ask, free_port, need_wrk, serving
+from benchmarks.naive import naive_pipeline
 from benchmarks.svg import Line, chart, short
 from benchmarks.texts import texts_of_the_wires_length
 from models import kernels
 from models.registry import Registry
 from models.scorer import Scorer, Weights
-from training.fit import sklearn_pipeline
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 ROUNDS = 5
@@ -77,7 +77,7 @@ def scorers(weights: Weights) -> dict[str, Score]:
         with kernel(of):
             if kernels.name() == of:
                 found[name] = Scorer(weights).score_many
-    return {**found, NAMES[-1]: sklearn_pipeline(weights).predict_proba}
+    return {**found, NAMES[-1]: naive_pipeline(weights).predict_proba}
 
 
 def documents_per_second(score: Score, texts: list[str], batch: int, seconds: float) -> float:

@@ -38,10 +38,10 @@ def echo() -> Flask:
 
 def naive() -> Flask:
     """What most people write: scikit-learn's pipeline behind Flask's own JSON."""
-    from training.fit import sklearn_pipeline
+    from benchmarks.naive import naive_pipeline
 
     release = Registry().load_current()
-    pipeline = sklearn_pipeline(release.scorer.weights)
+    pipeline = naive_pipeline(release.scorer.weights)
     app = Flask("naive")
 
     @app.post("/classify")

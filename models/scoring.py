@@ -9,6 +9,8 @@ which is affine, so that the margin is the logit of the calibrated probability.
 `models/kernel/scorer.c` gives the same numbers sooner and is used where it could be compiled; tests hold the two together.
 """
 
+from itertools import repeat
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +18,9 @@ from models.text import language_sample, token_spans, tokens
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int32]
+Ids = NDArray[np.int64]
+
+AT_ONCE = 100_000  # letters of texts that are scored together
 
 
 class Scorer:
@@ -39,50 +44,66 @@ class Scorer:
         """Margins and scores; numbers of tokens, of known ones, of those looked at for the language, of English ones."""
         found = tokens(text)
         ids = self._token_ids(found)
-        features, counts = np.unique(self._features(ids)[0], return_counts=True)
-        margins = self._weigh(features, counts) @ self._coef[features] + self._bias
+        margins = self._margins(ids, np.zeros(len(ids), np.int64), 1)[0]
         seen = language_sample(found)
         n_english = sum(map(self._function_words.__contains__, seen))
         return margins.tolist(), logistic(margins).tolist(), len(found), int((ids >= 0).sum()), len(seen), n_english
 
     def score_many(self, texts: list[str], scores: Floats) -> None:
         """Write the scores of texts into (texts, topics)."""
-        for row, text in zip(scores, texts, strict=True):
-            row[:] = self.score(text)[1]
+        start = n_letters = 0
+        for end, text in enumerate(texts, 1):
+            n_letters += len(text)
+            if n_letters >= AT_ONCE or end == len(texts):
+                found = [tokens(each) for each in texts[start:end]]
+                of_text = np.repeat(np.arange(len(found)), [len(each) for each in found])
+                ids = self._token_ids([token for each in found for token in each])
+                scores[start:end] = logistic(self._margins(ids, of_text, len(found)))
+                start, n_letters = end, 0
 
     def contributions(self, text: str, topic: int) -> list[tuple[int, int, float]]:
         """Start, end and share of the margin of each occurrence of each feature, in text order; see `models.scorer`."""
         spans = token_spans(text)
-        occurrences, places, lengths = self._features(self._token_ids([token for token, _, _ in spans]))
+        ids = self._token_ids([token for token, _, _ in spans])
+        occurrences, places, lengths = self._features(ids, np.zeros(len(ids), np.int64))
         features, inverse, counts = np.unique(occurrences, return_inverse=True, return_counts=True)
-        share = self._weigh(features, counts) * self._coef[features, topic] / counts
+        weights = self._weights(features, counts, np.zeros(len(features), np.int64))
+        share = weights * self._coef[features, topic] / counts
         return sorted(
             (spans[place][1], spans[place + length - 1][2], float(share[feature]))
             for feature, place, length in zip(inverse, places, lengths, strict=True)
         )
 
-    def _token_ids(self, found: list[str]) -> NDArray[np.int64]:
-        get = self._ids.get
-        return np.fromiter((get(token, -1) for token in found), np.int64, len(found))
+    def _margins(self, ids: Ids, of_text: Ids, n_texts: int) -> Floats:
+        """(n_texts, n_topics) of the tokens of some texts, each with the number of its text."""
+        occurrences, places, _ = self._features(ids, of_text)
+        keys, counts = np.unique(of_text[places] * len(self._idf) + occurrences, return_counts=True)
+        text, features = np.divmod(keys, len(self._idf))
+        parts = self._weights(features, counts, text)[:, None] * self._coef[features]
+        return np.column_stack([np.bincount(text, part, n_texts) for part in parts.T]) + self._bias
 
-    def _features(self, ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Feature, index of its first token, and its length in tokens, for every occurrence in a text."""
-        at = np.flatnonzero(ids >= 0)
-        left, right = ids[:-1], ids[1:]
-        keys = np.where((left >= 0) & (right >= 0), left * self._n_words + right, -1)
+    def _token_ids(self, found: list[str]) -> Ids:
+        return np.fromiter(map(self._ids.get, found, repeat(-1)), np.int64, len(found))
+
+    def _features(self, ids: Ids, of_text: Ids) -> tuple[Ids, Ids, Ids]:
+        """Feature, index of its first token, and its length in tokens, for every occurrence in some texts."""
+        known = np.flatnonzero(ids >= 0)
+        left = known[:-1][(np.diff(known) == 1) & (np.diff(of_text[known]) == 0)]
+        keys = ids[left] * self._n_words + ids[left + 1]
         slots = np.searchsorted(self._pair_keys, keys)
-        pairs_at = np.flatnonzero(self._pair_keys[slots] == keys)
-        kinds = self._kinds[ids[at]]
-        kinds_at = at[kinds >= 0]
-        kind_features = self._n_words + self._n_pairs + kinds[kinds >= 0]
-        features = np.concatenate([ids[at], self._pair_features[slots[pairs_at]], kind_features])
-        lengths = np.repeat(np.array([1, 2, 1]), [len(at), len(pairs_at), len(kinds_at)])
-        return features, np.concatenate([at, pairs_at, kinds_at]), lengths
+        is_pair = self._pair_keys[slots] == keys
+        kinds = self._kinds[ids[known]]
+        has_kind = kinds >= 0
+        kind_features = self._n_words + self._n_pairs + kinds[has_kind]
+        features = np.concatenate([ids[known], self._pair_features[slots[is_pair]], kind_features])
+        lengths = np.repeat(np.array([1, 2, 1]), [len(known), is_pair.sum(), len(kind_features)])
+        return features, np.concatenate([known, left[is_pair], known[has_kind]]), lengths
 
-    def _weigh(self, features: NDArray[np.int64], counts: NDArray[np.int64]) -> Floats:
+    def _weights(self, features: Ids, counts: Ids, of_text: Ids) -> Floats:
+        """Of distinct features of some texts, each with its count in its text: divided by the norm of its text."""
         weights = (1.0 + np.log(counts)) * self._idf[features]
-        norm = np.sqrt(weights @ weights)
-        return weights / norm if norm else weights
+        norms = np.sqrt(np.bincount(of_text, weights * weights))[of_text]
+        return np.divide(weights, norms, out=weights, where=norms > 0)
 
 
 def logistic(margins: Floats) -> Floats:

@@ -77,6 +77,8 @@ static int add_word(Lexicon *lexicon, Py_ssize_t index, PyObject *word)
     Py_ssize_t at = (Py_ssize_t)hash & lexicon->mask;
     while (lexicon->slots[at].index >= 0) at = (at + 1) & lexicon->mask;
     lexicon->slots[at] = (Slot){key.low, key.letters ? hash : key.high, (int32_t)index};
+    Py_ssize_t bit = filter_bit(lexicon, hash);
+    lexicon->filter[bit >> 3] |= (uint8_t)(1 << (bit & 7));
     return 0;
 }
 
@@ -97,14 +99,15 @@ int lexicon_init(Lexicon *lexicon, PyObject *words)
     while (slots < 2 * n) slots *= 2;
     lexicon->n_words = n;
     lexicon->mask = slots - 1;
-    lexicon->slots = PyMem_Malloc((size_t)slots * sizeof *lexicon->slots);
+    lexicon->slots = PyMem_Malloc((size_t)(slots + 1) * sizeof *lexicon->slots);
+    lexicon->filter = PyMem_Calloc((size_t)slots, sizeof *lexicon->filter);
     lexicon->starts = PyMem_Calloc((size_t)n + 1, sizeof *lexicon->starts);
     lexicon->letters = PyMem_Calloc((size_t)n_letters + 1, sizeof *lexicon->letters);
-    if (!lexicon->slots || !lexicon->starts || !lexicon->letters) {
+    if (!lexicon->slots || !lexicon->filter || !lexicon->starts || !lexicon->letters) {
         PyErr_NoMemory();
         return -1;
     }
-    memset(lexicon->slots, 0xff, (size_t)slots * sizeof *lexicon->slots); /* every index -1 */
+    memset(lexicon->slots, 0xff, (size_t)(slots + 1) * sizeof *lexicon->slots); /* every index -1 */
     for (Py_ssize_t i = 0; i < n; i++)
         if (add_word(lexicon, i, PyList_GET_ITEM(words, i)) < 0) return -1;
     return 0;
@@ -113,6 +116,7 @@ int lexicon_init(Lexicon *lexicon, PyObject *words)
 void lexicon_free(Lexicon *lexicon)
 {
     PyMem_Free(lexicon->slots);
+    PyMem_Free(lexicon->filter);
     PyMem_Free(lexicon->starts);
     PyMem_Free(lexicon->letters);
     memset(lexicon, 0, sizeof *lexicon);

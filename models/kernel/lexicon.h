@@ -25,7 +25,8 @@ typedef struct {
     Py_ssize_t n_words;
     Py_ssize_t longest; /* letters of the longest word */
     Py_ssize_t mask;    /* slots - 1; slots are a power of two, at least twice the words */
-    Slot *slots;
+    Slot *slots;        /* and one more, which is free */
+    uint8_t *filter;    /* (slots): of eight bits a slot, one is set for the hash of each word */
     Py_ssize_t *starts; /* n_words + 1: where a word's letters begin in `letters` */
     uint32_t *letters;  /* code points of all words */
 } Lexicon;
@@ -83,22 +84,38 @@ static inline uint64_t hash_key(const Key *key)
 #define PREFETCH(place) ((void)0)
 #endif
 
-static inline void lexicon_prefetch(const Lexicon *lexicon, const Key *key)
+static inline Py_ssize_t filter_bit(const Lexicon *lexicon, uint64_t hash)
 {
-    PREFETCH(&lexicon->slots[(Py_ssize_t)hash_key(key) & lexicon->mask]);
+    return (Py_ssize_t)(hash >> 20) & (lexicon->mask * 8 + 7);
 }
 
-/* Index of a word, or -1. */
-int32_t lexicon_find_letters(const Lexicon *lexicon, const Key *key);
-
-static inline int32_t lexicon_find(const Lexicon *lexicon, const Key *key)
+/* The slot at which to look for a packed word: the free one for most words that are not here. No branch, since none could be
+ * foreseen, and no waiting for places in memory that rare words alone lead to. */
+static inline Py_ssize_t lexicon_slot(const Lexicon *lexicon, uint64_t hash)
 {
-    if (key->letters) return lexicon_find_letters(lexicon, key);
-    for (Py_ssize_t at = (Py_ssize_t)hash_key(key) & lexicon->mask;; at = (at + 1) & lexicon->mask) {
+    Py_ssize_t bit = filter_bit(lexicon, hash), slots[2] = {lexicon->mask + 1, (Py_ssize_t)hash & lexicon->mask};
+    Py_ssize_t at = slots[lexicon->filter[bit >> 3] >> (bit & 7) & 1];
+    PREFETCH(&lexicon->slots[at]);
+    return at;
+}
+
+/* Index of a packed word for which to look at a slot, or -1. */
+static inline int32_t lexicon_find_at(const Lexicon *lexicon, const Key *key, Py_ssize_t at)
+{
+    for (;; at = (at + 1) & lexicon->mask) {
         const Slot *slot = &lexicon->slots[at];
         if (slot->index < 0) return -1;
         if (slot->low == key->low && slot->high == key->high) return slot->index;
     }
+}
+
+/* Index of a word that is not packed, or -1. */
+int32_t lexicon_find_letters(const Lexicon *lexicon, const Key *key);
+
+/* Index of a word, or -1. */
+static inline int32_t lexicon_find(const Lexicon *lexicon, const Key *key)
+{
+    return key->letters ? lexicon_find_letters(lexicon, key) : lexicon_find_at(lexicon, key, lexicon_slot(lexicon, hash_key(key)));
 }
 
 #endif

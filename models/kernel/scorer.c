@@ -83,6 +83,7 @@ static int read_tokens(const Scorer *self, Words *words, Scratch *scratch, Count
     const Py_ssize_t longest = self->lexicon.longest > PACKED ? self->lexicon.longest : PACKED;
     Py_ssize_t n = 1, at = 0;
     Key keys[AHEAD];
+    Py_ssize_t slots[AHEAD];
     memset(counts, 0, sizeof *counts);
     while (n > 0) {
         int held = 0;
@@ -91,7 +92,7 @@ static int read_tokens(const Scorer *self, Words *words, Scratch *scratch, Count
             /* a letter more than any known word has is never packed: no word passes for its beginning */
             if (keys[held].letters) { /* its letters lie where the next ones will: find it now */
                 keys[held].n = n > longest ? -1 : lexicon_find(&self->lexicon, &keys[held]);
-            } else lexicon_prefetch(&self->lexicon, &keys[held]);
+            } else slots[held] = lexicon_slot(&self->lexicon, hash_key(&keys[held]));
             held++;
         }
         if (at + AHEAD > scratch->room) {
@@ -101,7 +102,7 @@ static int read_tokens(const Scorer *self, Words *words, Scratch *scratch, Count
             scratch->room *= 2;
         }
         for (int i = 0; i < held; i++) {
-            int32_t id = keys[i].letters ? (int32_t)keys[i].n : lexicon_find(&self->lexicon, &keys[i]);
+            int32_t id = keys[i].letters ? (int32_t)keys[i].n : lexicon_find_at(&self->lexicon, &keys[i], slots[i]);
             counts->n_known += id >= 0 && id < self->n_words;
             scratch->tokens[at++] = id;
         }
@@ -127,17 +128,23 @@ static void weigh(const Scorer *self, Scratch *scratch, Py_ssize_t n_tokens, dou
 {
     Py_ssize_t n = 0, n_topics = self->n_topics;
     int32_t last = (int32_t)self->n_words;
+    Pair maybe[AHEAD];
+    int n_maybe = 0;
     for (Py_ssize_t i = 0; i < n_tokens; i++) {
         uint32_t token = (uint32_t)scratch->tokens[i], unknown = (uint32_t)self->n_words;
         int32_t id = (int32_t)(token < unknown ? token : unknown); /* unknown words are a feature too, of no weight: no branch */
         count(self, scratch, id, &n);
         if (self->kinds[id] >= 0) count(self, scratch, self->kinds[id], &n);
-        uint32_t hash = hash_pair(last, id) & self->filter_mask;
-        if (self->filter[hash >> 3] >> (hash & 7) & 1) { /* most pairs are none of ours */
-            int32_t pair = find_pair(self, last, id);
+        uint32_t hash = hash_pair(last, id), bit = hash & self->filter_mask;
+        maybe[n_maybe] = (Pair){last, id, 0}; /* kept if the filter knows it: most pairs are none of ours */
+        n_maybe += self->filter[bit >> 3] >> (bit & 7) & 1;
+        PREFETCH(&self->pairs[hash & self->pair_mask]);
+        last = id;
+        if (n_maybe < AHEAD && i < n_tokens - 1) continue;
+        for (; n_maybe; n_maybe--) {
+            int32_t pair = find_pair(self, maybe[n_maybe - 1].left, maybe[n_maybe - 1].right);
             if (pair >= 0) count(self, scratch, pair, &n);
         }
-        last = id;
     }
     double norm = 0;
     for (Py_ssize_t t = 0; t < n_topics; t++) margins[t] = 0;
