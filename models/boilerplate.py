@@ -8,8 +8,9 @@ in a release.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 
-from models.furniture import FURNITURE, MARGINALIA, Kind
+from models.furniture import MARGINS, Kind
 from models.lines import Line
 
 MAX_WORDS = 25  # of a line that may be furniture
@@ -36,8 +37,7 @@ class Boilerplate:
         marked = [
             line
             for line, row in zip(*surroundings(lines), strict=True)
-            if self.bias + sum(w * x for w, x in zip(self.cues, row, strict=True)) + sum(map(self._weight, words_of(line.text)))
-            > 0
+            if self.bias + sum(compress(self.cues, row)) + sum(map(self._weight, words_of(line.text))) > 0
         ]
         for line in marked:
             line.kind = Kind.WIDGET
@@ -52,13 +52,13 @@ def words_of(text: str) -> list[str]:
     return [*dict.fromkeys(found), *(f"^{word}" for word in found[:1])]
 
 
-def surroundings(lines: Sequence[Line]) -> tuple[list[Line], list[list[float]]]:
+def surroundings(lines: Sequence[Line]) -> tuple[list[Line], list[list[bool]]]:
     """The lines that may be furniture unknown to the rules, and the cues of each."""
-    known = [line.kind in FURNITURE or line.kind in MARGINALIA for line in lines]
+    known = [line.kind in MARGINS for line in lines]
     prose = [index for index, line in enumerate(lines) if line.is_prose and line.n_words >= LONG]
     first, last = (prose[0], prose[-1]) if prose else (len(lines), -1)
     found: list[Line] = []
-    rows: list[list[float]] = []
+    rows: list[list[bool]] = []
     for index, line in enumerate(lines):
         is_broken = line.kind is Kind.LABEL and line.text.endswith(".")  # the end of a sentence, no label
         if known[index] or is_broken or line.kind is Kind.CAPTION or line.n_words > MAX_WORDS:

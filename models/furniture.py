@@ -4,14 +4,14 @@ Wording rules are data (`furniture_rules/`, with examples); the rest is told by 
 """
 
 import re
-from enum import Enum
+from enum import StrEnum
 from functools import lru_cache
 
 from models import rules
 from models.rules import MAX_DATE, SHORT
 
 
-class Kind(Enum):
+class Kind(StrEnum):
     """What a line is."""
 
     WIDGET = "widget"
@@ -31,13 +31,15 @@ class Kind(Enum):
 
 FURNITURE = frozenset({Kind.WIDGET, Kind.SECTION, Kind.PROMO, Kind.LINK, Kind.LEGAL, Kind.MENU})
 MARGINALIA = frozenset({Kind.DATE, Kind.CREDIT, Kind.BYLINE})
+MARGINS = FURNITURE | MARGINALIA
 MAX_FURNITURE = 260  # characters; longer lines are never furniture, and patterns never run on long text
 MAX_HEADLINE_WORDS = 28
 MAX_LABEL_WORDS = 3
 MAX_SOURCE_WORDS = 6
 END = 16  # characters in which a line's last sentence ends
 
-_MENU_MARK = re.compile(r"[|·•»›>/\t]|\s{3}")
+_MENU_MARK = re.compile(r"[|·•»›>/\t]")
+_WIDE_SPACE = re.compile(r"\s{3}")
 _MENU_SPLIT = re.compile(r"\s+[|·•»›>/]\s+|\t+|\s{3,}|\s*\|\s*")
 _CREDIT_MARK = re.compile(r"[|·•,–—]|\s-\s")
 _CREDIT_SPLIT = re.compile(r"\s+[|·•–—-]\s+|\s*[|·•]\s*")
@@ -98,7 +100,8 @@ def split_credit(line: str) -> tuple[str, str] | None:
 
 def _is_menu(line: str) -> bool:
     """Several short items in a row, parted by bars, dots or wide space."""
-    if not _MENU_MARK.search(line):
+    has_mark = _MENU_MARK.search(line) or (("  " in line or not line.isascii()) and _WIDE_SPACE.search(line))
+    if not has_mark:
         return False
     items = [item for item in _MENU_SPLIT.split(line) if item]
     return len(items) >= 3 and all(len(item.split()) <= 4 for item in items)

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from models.furniture import FURNITURE, MARGINALIA, MAX_HEADLINE_WORDS, Kind, ends_sentence, is_date, kind_of
+from models.furniture import MARGINS, MAX_HEADLINE_WORDS, Kind, ends_sentence, is_date, kind_of
 
 Span = tuple[int, int]
 
@@ -38,7 +38,7 @@ class Line:
     @property
     def is_open(self) -> bool:
         """Whether it lacks a full stop, as headlines do."""
-        return self.kind in (Kind.HEADLINE, Kind.LABEL)
+        return self.kind is Kind.HEADLINE or self.kind is Kind.LABEL
 
     @property
     def may_be_headline(self) -> bool:
@@ -113,8 +113,8 @@ def without_margins(lines: Sequence[Line]) -> list[Line]:
     kept: list[Line] = []
     is_break = False
     for line in lines:
-        if line.kind in FURNITURE or line.kind in MARGINALIA:
-            is_break |= line.kind in (Kind.PROMO, Kind.SECTION)
+        if line.kind in MARGINS:
+            is_break |= line.kind is Kind.PROMO or line.kind is Kind.SECTION
         else:
             line.follows_break, is_break = is_break, False
             kept.append(line)

@@ -2,11 +2,13 @@
 
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from models.text import words
 
 FOLDER = Path(__file__).with_name("furniture_rules")
 SHORT = 40  # characters; shorter lines may be furniture of any language
@@ -16,7 +18,7 @@ MAX_BYLINE_WORDS = 12
 
 _DIGIT = re.compile(r"\d")
 _TRIM = " \t.…:»›→>►▶«‹←"
-_WORDS = re.compile(r"\w+|©").findall
+_GROUP = re.compile(r"(\\.|\[\^?\]?(?:\\.|[^\]\\])*\])|\((?!\?)")  # an escape or a set, which stays; or a group's beginning
 _DATE_PARTS = re.compile(r"[^\W_]+(?:[.'’][^\W_]+)*\.?").findall
 
 
@@ -27,7 +29,6 @@ class Wording:
     plain: re.Pattern[str]  # a named group a rule, by its kind
     wild: re.Pattern[str]  # rules that begin with anything: slow, and tried only on lines that are surely of the language
     needing: tuple[tuple[str, re.Pattern[str], frozenset[str]], ...]  # tried on lines that hold one of their words
-    needed: frozenset[str]
     date_words: re.Pattern[str]
     date_evidence: re.Pattern[str]
     bylines: re.Pattern[str]
@@ -35,20 +36,19 @@ class Wording:
     words: frozenset[str]
     is_latin: bool  # whether shorter lines may be of the language without them
 
-    def kind_of(self, line: str) -> str | None:
-        """The kind of furniture, `date` or `byline` that a line's wording gives away."""
-        is_sure = self.holds(line)
+    def kind_of(self, line: str, bare: str, found: Set[str]) -> str | None:
+        """The kind of furniture, `date` or `byline` that a line's wording gives away.
+
+        `bare` is the line in lower case without what trails it, `found` are its words.
+        """
+        is_sure = self.is_sure(bare, found)
         if not is_sure and not (self.is_latin and len(line) <= SHORT):
             return None
-        bare = line.strip(_TRIM)
-        if found := self.plain.fullmatch(bare) or (self.wild.fullmatch(bare) if is_sure else None):
-            return str(found.lastgroup).partition("_")[0]
-        if self.needing:
-            words = _WORDS(line.lower())
-            if not self.needed.isdisjoint(words):
-                for kind, pattern, needed in self.needing:
-                    if not needed.isdisjoint(words) and pattern.fullmatch(bare):
-                        return kind
+        if match := self.plain.fullmatch(bare) or (self.wild.fullmatch(bare) if is_sure else None):
+            return str(match.lastgroup).partition("_")[0]
+        for kind, pattern, needed in self.needing:
+            if not needed.isdisjoint(found) and pattern.fullmatch(bare):
+                return kind
         if self.is_date(line):
             return "date"
         return "byline" if line.count(" ") < MAX_BYLINE_WORDS and self.bylines.fullmatch(line) else None
@@ -59,18 +59,21 @@ class Wording:
             return False
         return all(self.date_words.fullmatch(part) for word in _DATE_PARTS(line) for part in word.replace(".", " ").split())
 
-    def holds(self, line: str) -> bool:
-        """Whether a line holds one of the letters or words of these languages."""
+    def is_sure(self, lowered: str, found: Set[str]) -> bool:
+        """Whether a line in lower case holds one of the letters or words of these languages."""
         if not self.letters.pattern:  # English
             return True
-        if not self.words.isdisjoint(line.lower().split()):
-            return True
-        return not line.isascii() and self.letters.search(line) is not None
+        return not self.words.isdisjoint(found) or (not lowered.isascii() and self.letters.search(lowered) is not None)
 
 
 def kind_of(line: str) -> str | None:
     """The kind of furniture, `date` or `byline` that a line's wording gives away, in any language that there are rules of."""
-    return next((kind for wording in wordings() if (kind := wording.kind_of(line))), None)
+    lowered = line.lower()
+    bare, found = lowered.strip(_TRIM), {*words(lowered), *("©" if "©" in line else "")}
+    for wording in wordings():
+        if kind := wording.kind_of(line, bare, found):
+            return kind
+    return None
 
 
 def is_date(line: str) -> bool:
@@ -92,28 +95,33 @@ def wordings() -> tuple[Wording, ...]:
 
 def _wording(files: Sequence[dict[str, Any]]) -> Wording:
     rules = [rule for file in files for rule in file["rule"]]
-    named = [(f"(?P<{rule['kind']}_{n}>{rule['pattern']})", rule) for n, rule in enumerate(rules) if "needs" not in rule]
     is_english = "letters" not in files[0]
+    # a group that closes a rule names it: one around it would keep `re` from passing over a rule by its first letter
+    named = [
+        (f"(?:{_without_groups(rule['pattern'])})(?P<{rule['kind']}_{n}>)", _is_wild(rule["pattern"]) and not is_english)
+        for n, rule in enumerate(rules)
+        if "needs" not in rule
+    ]
     needing = tuple(
-        (rule["kind"], re.compile(rule["pattern"], re.IGNORECASE), frozenset(rule["needs"].split()))
-        for rule in rules
-        if "needs" in rule
+        (rule["kind"], re.compile(rule["pattern"]), frozenset(rule["needs"].split())) for rule in rules if "needs" in rule
     )
     letters = [file["letters"] for file in files if "letters" in file]
     return Wording(
-        plain=re.compile("|".join(p for p, rule in named if is_english or not _is_wild(rule["pattern"])), re.IGNORECASE),
-        wild=re.compile(
-            "|".join(p for p, rule in named if not is_english and _is_wild(rule["pattern"])) or "(?!)", re.IGNORECASE
-        ),
+        plain=re.compile("|".join(pattern for pattern, is_wild in named if not is_wild)),
+        wild=re.compile("|".join(pattern for pattern, is_wild in named if is_wild) or "(?!)"),
         needing=needing,
-        needed=frozenset().union(*(words for _, _, words in needing)),
         date_words=re.compile(rf"(?:{_joined(files, 'dates', 'words')})\.?", re.IGNORECASE),
         date_evidence=re.compile(_joined(files, "dates", "evidence"), re.IGNORECASE),
         bylines=re.compile(_joined(files, "bylines", "patterns")),
-        letters=re.compile("[" + "".join(each.strip("[]") for each in letters) + "]" if letters else "", re.IGNORECASE),
+        letters=re.compile("[" + "".join(each.strip("[]") for each in letters) + "]" if letters else ""),
         words=frozenset(word for file in files for word in file.get("words", "").split()),
         is_latin=is_english or any(file["words"] for file in files),
     )
+
+
+def _without_groups(pattern: str) -> str:
+    """A pattern whose groups are not kept: no one asks for them, and keeping them takes time."""
+    return _GROUP.sub(lambda match: match[1] or "(?:", pattern)
 
 
 def _is_wild(pattern: str) -> bool:

@@ -8,9 +8,9 @@ holds both to the same answer.
 import re
 
 TOKEN_PATTERN = r"(?u)\b\w\w+\b"
-_find = re.compile(r"\w\w+").findall  # the same runs: `\w\w+` is greedy, so its ends are word boundaries
+_find_words = re.compile(r"\w+").findall
+_iter = re.compile(r"\w\w+").finditer  # the same runs: `\w\w+` is greedy, so its ends are word boundaries
 _PART_ASCII = bytes(byte if byte >= 128 or chr(byte).isalnum() or byte == ord("_") else ord(" ") for byte in range(256))
-_iter = re.compile(r"\w\w+").finditer
 _is_list = re.compile(r"(?:\w\w+\n)*").fullmatch
 
 # Function words by which running English is told from another language written in the same letters. None of them is
@@ -45,17 +45,21 @@ def as_read(headline: str | None, text: str) -> str:
 
 def tokens(text: str) -> list[str]:
     """The tokens of a text, in order."""
-    # two thirds of the time that the pattern takes on a whole text: it is asked of words that are not ASCII alone
-    lowered = text.lower()
+    return [word for word in words(text.lower()) if len(word) > 1]
+
+
+def words(lowered: str) -> list[str]:
+    """The runs of word characters of a text, in order, single ones included."""
+    # two thirds of the time that the pattern takes on a whole text: it is asked of what is not ASCII alone
     parted = lowered.encode("utf-8", "surrogatepass").translate(_PART_ASCII).decode("utf-8", "surrogatepass").split()
     if lowered.isascii():
-        return [word for word in parted if len(word) > 1]
+        return parted
     found: list[str] = []
     for word in parted:
-        if not word.isascii():
-            found += _find(word)
-        elif len(word) > 1:
+        if word.isascii():
             found.append(word)
+        else:
+            found += _find_words(word)
     return found
 
 

@@ -37,7 +37,7 @@ MIN_LINES = 2  # of furniture that a word must stand in
 MAX_LOSS = 0.005  # of the articles' short lines
 SEED = 20261122
 
-Rows = tuple[list[list[str]], list[list[float]], NDArray[np.bool_]]
+Rows = tuple[list[list[str]], list[list[bool]], NDArray[np.bool_]]
 
 
 def fit_boilerplate(segments: Sequence[Segment]) -> tuple[Boilerplate, float]:
@@ -65,7 +65,7 @@ def _rows(segments: Sequence[Segment], furniture: Sequence[str], article_lines: 
     """Words, cues and truth of the lines of composed pages that no rule knows."""
     rng = random.Random(seed)
     words: list[list[str]] = []
-    cues: list[list[float]] = []
+    cues: list[list[bool]] = []
     truth: list[bool] = []
     for page in compose(segments, N_PAGES, seed):
         lines, places = _furnished(page, furniture, article_lines, rng)
