@@ -18,7 +18,7 @@ MAX_BYLINE_WORDS = 12
 
 _DIGIT = re.compile(r"\d")
 _TRIM = " \t.…:»›→>►▶«‹←"
-_GROUP = re.compile(r"(\\.|\[\^?\]?(?:\\.|[^\]\\])*\])|\((?!\?)")  # an escape or a set, which stays; or a group's beginning
+_GROUP = re.compile(r"(\\.|\[\^?\]?(?:\\.|[^\]\\])*\]?)|\((?!\?)")  # an escape or a set, which stays; or where a group begins
 _DATE_PARTS = re.compile(r"[^\W_]+(?:[.'’][^\W_]+)*\.?").findall
 
 
