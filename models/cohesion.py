@@ -13,6 +13,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import log1p
 from typing import Any
 
 import numpy as np
@@ -94,9 +95,9 @@ class Reading:
         self.words = vocabulary.reader.read(texts)
 
     @cached_property
-    def shapes(self) -> Floats:
-        """Whether each line goes on from another, names something as known, opens with a quotation, has a dateline: 0 or 1."""
-        return _SHAPES[np.frombuffer(bytes(map(_shape, self.texts)), np.uint8)]
+    def shapes(self) -> bytes:
+        """Whether each line goes on from another, names something as known, opens with a quotation, has a dateline: bits."""
+        return bytes(map(_shape, self.texts))
 
     def share(self, start: int, end: int, other_start: int, other_end: int) -> float:
         """The share of the words of some lines, weighted by rarity, that stand in others."""
@@ -108,7 +109,7 @@ def stranger_cues(reading: Reading, start: int, end: int) -> Floats:
     n, n_words = end - start, len(STRANGER_CUES) - N_SHAPES - 1
     cues = np.empty((n, len(STRANGER_CUES)))
     reading.words.stranger_cues(start, end, cues)
-    cues[:, n_words:-1] = reading.shapes[start:end]
+    cues[:, n_words:-1] = _SHAPES[np.frombuffer(reading.shapes, np.uint8, n, start)]
     cues[:, -1] = np.log1p(np.arange(n))
     return cues
 
@@ -120,31 +121,32 @@ def opening_cues(reading: Reading, start: int, candidates: Sequence[int], is_ope
     """
     n = len(reading.texts)
     first, last = max(start, candidates[0] - STORY), min(candidates[-1] + 1 + BLOCK, n)
-    strange = np.clip(strangers.log_odds(stranger_cues(reading, first, last)), -MAX_ODDS, MAX_ODDS)
+    strange = np.clip(strangers.log_odds(stranger_cues(reading, first, last)), -MAX_ODDS, MAX_ODDS).tolist()
     rows = []
     for index in candidates:
         text = reading.texts[index]
         words = text.split()
         has_next = index + 1 < n
-        continues, _, is_quote, has_dateline = reading.shapes[index + 1] if has_next else _SHAPES[0]
+        below = reading.shapes[index + 1] if has_next else 0
         block = strange[index + 1 - first : index + 1 + BLOCK - first]
         rows.append(
             [
-                *reading.words.opening_cues(start, index), np.log1p(len(words)), len(words) < MIN_HEADLINE_WORDS,
-                sum(word[0].isupper() for word in words) / len(words), text.endswith("?"), text.endswith(":"),
-                text[0] in _BULLETS, index > 0 and is_open[index - 1], has_next and is_open[index + 1], has_dateline, continues,
-                is_quote, np.log1p(reading.texts[index + 1].count(" ")) if has_next else 0.0, np.log1p(index - start),
-                text[0] in _QUOTES, strange[index - first], block.mean() if len(block) else 0.0,
+                *reading.words.opening_cues(start, index), log1p(len(words)), len(words) < MIN_HEADLINE_WORDS,
+                sum([word[0].isupper() for word in words]) / len(words), text.endswith("?"), text.endswith(":"),
+                text[0] in _BULLETS, index > 0 and is_open[index - 1], has_next and is_open[index + 1], below >= _DATELINED,
+                below & _CONTINUES, (below & _QUOTED) > 0, log1p(reading.texts[index + 1].count(" ")) if has_next else 0.0,
+                log1p(index - start), text[0] in _QUOTES, strange[index - first], sum(block) / len(block) if block else 0.0,
             ]
         )  # fmt: skip
     return np.array(rows, np.float64).reshape(len(candidates), len(OPENING_CUES))
 
 
+_CONTINUES, _KNOWN, _QUOTED, _DATELINED = (1 << bit for bit in range(N_SHAPES))
 _SHAPES = (np.arange(2**N_SHAPES)[:, None] >> np.arange(N_SHAPES) & 1).astype(np.float64)
 
 
 def _shape(text: str) -> int:
     """A row of `_SHAPES`."""
     opens = _OPENS.match(text)
-    shape = 0 if opens is None else 1 if opens[1] else 2
-    return shape + 4 * (text[:1] in _QUOTES) + 8 * (_DATELINE.match(text) is not None)
+    shape = 0 if opens is None else _CONTINUES if opens[1] else _KNOWN
+    return shape + _QUOTED * (text[:1] in _QUOTES) + _DATELINED * (_DATELINE.match(text) is not None)

@@ -28,9 +28,9 @@ static const Seen UNSEEN = {-1, -1, -1, -1};
 
 typedef struct {
     PyObject_HEAD
-    PyObject *vocabulary;
     Py_ssize_t n_lines, n_latent, n_stems;
-    int32_t n_ids;        /* rows of the vocabulary, then stems that it lacks */
+    int32_t n_ids;        /* different stems that say something, numbered as they come */
+    double *weights;      /* (n_ids): how rare they are */
     int32_t *ids;         /* stems of all lines, each once a line */
     Py_ssize_t *bounds;   /* n_lines + 1 */
     double *vectors;      /* (n_lines, n_latent): sums over a line's stems */
@@ -38,11 +38,6 @@ typedef struct {
     double *sums;         /* (n_lines + 1, n_latent): running sums of `vectors` */
     Seen *seen;           /* (n_ids): for comparing lines; clean between calls */
 } Reading;
-
-static inline double weight_of(const Vocabulary *v, int32_t id)
-{
-    return id < v->n_rows ? v->rarities[id] : v->rarest;
-}
 
 static inline double dot(const double *a, const double *b, Py_ssize_t n)
 {
@@ -56,23 +51,28 @@ static inline void minus(double *out, const double *a, const double *b, Py_ssize
     for (Py_ssize_t i = 0; i < n; i++) out[i] = a[i] - b[i];
 }
 
-/* ---- stems that the vocabulary lacks: numbered as they come ---- */
+/* ---- the stems of a page: a table as small as the page, so that the vocabulary's is asked once for each ---- */
+
+enum { SILENT = -1 /* id of a stem that says nothing */ };
 
 typedef struct {
-    uint32_t letters[STEM];
-    uint64_t low; /* of a packed stem */
-    int32_t n, id;
-} NewStem;
+    uint32_t letters[STEM]; /* of a stem that is not packed */
+    uint64_t low;           /* of a packed stem */
+    int32_t n;              /* letters; 0: free */
+    int32_t id, row;        /* row: of the vocabulary, or -1 */
+} Stem;
 
 typedef struct {
-    NewStem *slots;       /* n = 0: free */
+    Stem *slots;
     Py_ssize_t mask, used;
-} NewStems;
+    Py_ssize_t *last_line;  /* (room): of every id the line in which it was seen last */
+    int32_t room;           /* of `last_line` and the reading's `weights` */
+} Stems;
 
-static NewStem *new_slot(const NewStems *table, const Key *key)
+static Stem *stem_slot(const Stems *table, const Key *key)
 {
     for (Py_ssize_t at = (Py_ssize_t)hash_key(key) & table->mask;; at = (at + 1) & table->mask) {
-        NewStem *stem = &table->slots[at];
+        Stem *stem = &table->slots[at];
         if (!stem->n) return stem;
         if (stem->n == key->n && stem->low == key->low &&
             (!key->letters || memcmp(stem->letters, key->letters, (size_t)key->n * sizeof *key->letters) == 0))
@@ -80,41 +80,55 @@ static NewStem *new_slot(const NewStems *table, const Key *key)
     }
 }
 
-static int new_grow(NewStems *table)
+static int stems_grow(Stems *table)
 {
-    NewStems larger = {.mask = table->mask * 2 + 1, .used = table->used};
+    Stems larger = *table;
+    larger.mask = table->mask * 2 + 1;
     larger.slots = PyMem_Calloc((size_t)larger.mask + 1, sizeof *larger.slots);
     if (!larger.slots) return -1;
     for (Py_ssize_t i = 0; i <= table->mask; i++) {
-        const NewStem *stem = &table->slots[i];
+        const Stem *stem = &table->slots[i];
         Key key = {stem->low, 0, stem->low ? NULL : stem->letters, stem->n};
-        if (stem->n) *new_slot(&larger, &key) = *stem;
+        if (stem->n) *stem_slot(&larger, &key) = *stem;
     }
     PyMem_Free(table->slots);
     *table = larger;
     return 0;
 }
 
-static int32_t new_id(NewStems *table, const Key *key, Py_ssize_t first)
+/* Number a stem that was not met before. 0, or -1 for want of memory. */
+static int stem_number(Stems *table, Stem *stem, const Key *key, const Vocabulary *v, Reading *reading)
 {
-    NewStem *stem = new_slot(table, key);
-    if (stem->n) return stem->id;
-    if (2 * (table->used + 1) > table->mask) {
-        if (new_grow(table) < 0) return -1;
-        stem = new_slot(table, key);
+    int32_t row = lexicon_find(&v->lexicon, key);
+    if (row < v->n_rows) {
+        if (reading->n_ids == table->room) {
+            Py_ssize_t *last_line = PyMem_Realloc(table->last_line, (size_t)table->room * 2 * sizeof *last_line);
+            if (!last_line) return -1;
+            table->last_line = last_line;
+            double *weights = PyMem_Realloc(reading->weights, (size_t)table->room * 2 * sizeof *weights);
+            if (!weights) return -1;
+            reading->weights = weights;
+            table->room *= 2;
+        }
+        reading->weights[reading->n_ids] = row < 0 ? v->rarest : v->rarities[row];
+        table->last_line[reading->n_ids] = -1;
+        stem->id = reading->n_ids++;
+    } else {
+        stem->id = SILENT;
     }
     if (key->letters) memcpy(stem->letters, key->letters, (size_t)key->n * sizeof *key->letters);
     stem->low = key->low;
     stem->n = (int32_t)key->n;
-    stem->id = (int32_t)(first + table->used++);
-    return stem->id;
+    stem->row = row;
+    table->used++;
+    return 0;
 }
 
 /* ---- Reading ---- */
 
 static void reading_dealloc(Reading *self)
 {
-    Py_XDECREF(self->vocabulary);
+    PyMem_Free(self->weights);
     PyMem_Free(self->ids);
     PyMem_Free(self->bounds);
     PyMem_Free(self->vectors);
@@ -124,11 +138,9 @@ static void reading_dealloc(Reading *self)
     Py_TYPE(self)->tp_free(self);
 }
 
-/* Append the stems of a line, each once. `last_line[id]` is the last line in which a known stem was seen. */
-static int read_line(Reading *self, Py_ssize_t line, PyObject *text, NewStems *fresh, Py_ssize_t **last_line, Py_ssize_t *room,
-                     Py_ssize_t *ids_room)
+/* Append the stems of a line, each once. */
+static int read_line(Reading *self, const Vocabulary *v, Py_ssize_t line, PyObject *text, Stems *table, Py_ssize_t *ids_room)
 {
-    const Vocabulary *v = (const Vocabulary *)self->vocabulary;
     uint32_t letters[STEM];
     Words words;
     Key key;
@@ -136,29 +148,26 @@ static int read_line(Reading *self, Py_ssize_t line, PyObject *text, NewStems *f
     if (words_init(&words, text) < 0) return -1;
     while ((n = words_next(&words, &key, STEM, letters)) > 0) {
         if (n < MIN_STEM) continue;
-        int32_t id = lexicon_find(&v->lexicon, &key);
-        if (id >= v->n_rows) continue; /* says nothing */
-        if (id < 0 && (id = new_id(fresh, &key, v->n_rows)) < 0) goto no_memory;
-        if (id >= *room) {
-            Py_ssize_t larger = *room * 2 > id ? *room * 2 : id + 1;
-            Py_ssize_t *grown = PyMem_Realloc(*last_line, (size_t)larger * sizeof **last_line);
-            if (!grown) goto no_memory;
-            for (Py_ssize_t i = *room; i < larger; i++) grown[i] = -1;
-            *last_line = grown;
-            *room = larger;
+        Stem *stem = stem_slot(table, &key);
+        if (!stem->n) {
+            if (2 * (table->used + 1) > table->mask) {
+                if (stems_grow(table) < 0) goto no_memory;
+                stem = stem_slot(table, &key);
+            }
+            if (stem_number(table, stem, &key, v, self) < 0) goto no_memory;
         }
-        if ((*last_line)[id] == line) continue;
-        (*last_line)[id] = line;
+        if (stem->id == SILENT || table->last_line[stem->id] == line) continue;
+        table->last_line[stem->id] = line;
         if (self->n_stems == *ids_room) {
             int32_t *grown = PyMem_Realloc(self->ids, (size_t)(*ids_room * 2) * sizeof *grown);
             if (!grown) goto no_memory;
             self->ids = grown;
             *ids_room *= 2;
         }
-        self->ids[self->n_stems++] = id;
-        if (id < v->n_rows) {
+        self->ids[self->n_stems++] = stem->id;
+        if (stem->row >= 0) {
             double *vector = self->vectors + line * self->n_latent;
-            const float *row = v->vectors + (Py_ssize_t)id * v->n_latent;
+            const float *row = v->vectors + (Py_ssize_t)stem->row * v->n_latent;
             for (Py_ssize_t i = 0; i < self->n_latent; i++) vector[i] += row[i];
         }
     }
@@ -186,30 +195,29 @@ static PyObject *vocabulary_read(Vocabulary *self, PyObject *texts)
     if (d && n >= PY_SSIZE_T_MAX / (Py_ssize_t)sizeof(double) / d - 1) return PyErr_NoMemory();
     Reading *reading = PyObject_New(Reading, &ReadingType);
     if (!reading) return NULL;
-    Py_ssize_t room = self->n_rows + 256, ids_room = 1024;
-    Py_ssize_t *last_line = PyMem_Malloc((size_t)room * sizeof *last_line);
-    NewStems fresh = {.slots = PyMem_Calloc(256, sizeof(NewStem)), .mask = 255};
-    reading->vocabulary = Py_NewRef((PyObject *)self);
+    Py_ssize_t ids_room = 1024;
+    Stems table = {.slots = PyMem_Calloc(1024, sizeof(Stem)), .mask = 1023, .room = 256};
+    table.last_line = PyMem_Malloc((size_t)table.room * sizeof *table.last_line);
     reading->n_lines = n;
     reading->n_latent = d;
-    reading->n_stems = 0;
+    reading->n_stems = reading->n_ids = 0;
     reading->seen = NULL;
+    reading->weights = PyMem_Malloc((size_t)table.room * sizeof *reading->weights);
     reading->ids = PyMem_Malloc((size_t)ids_room * sizeof *reading->ids);
     reading->bounds = PyMem_Calloc((size_t)n + 1, sizeof *reading->bounds);
     reading->vectors = PyMem_Calloc((size_t)(n * d) + 1, sizeof *reading->vectors);
     reading->units = PyMem_Calloc((size_t)(n * d) + 1, sizeof *reading->units);
     reading->sums = PyMem_Calloc((size_t)((n + 1) * d) + 1, sizeof *reading->sums);
-    int failed = !last_line || !fresh.slots || !reading->ids || !reading->bounds || !reading->vectors || !reading->units ||
-                 !reading->sums;
+    int failed = !table.slots || !table.last_line || !reading->weights || !reading->ids || !reading->bounds || !reading->vectors ||
+                 !reading->units || !reading->sums;
     if (failed) PyErr_NoMemory();
-    for (Py_ssize_t i = 0; !failed && i < room; i++) last_line[i] = -1;
     for (Py_ssize_t line = 0; !failed && line < n; line++) {
         if (line >= PyList_GET_SIZE(texts)) {
             PyErr_SetString(PyExc_RuntimeError, "texts changed while they were read");
             failed = 1;
             break;
         }
-        failed = read_line(reading, line, PyList_GET_ITEM(texts, line), &fresh, &last_line, &room, &ids_room) < 0;
+        failed = read_line(reading, self, line, PyList_GET_ITEM(texts, line), &table, &ids_room) < 0;
         reading->bounds[line + 1] = reading->n_stems;
         const double *vector = reading->vectors + line * d;
         double *unit = reading->units + line * d, *sum = reading->sums + line * d;
@@ -219,9 +227,8 @@ static PyObject *vocabulary_read(Vocabulary *self, PyObject *texts)
             sum[d + i] = sum[i] + vector[i];
         }
     }
-    reading->n_ids = (int32_t)(self->n_rows + fresh.used);
-    PyMem_Free(last_line);
-    PyMem_Free(fresh.slots);
+    PyMem_Free(table.last_line);
+    PyMem_Free(table.slots);
     if (!failed && !(reading->seen = PyMem_Malloc((size_t)reading->n_ids * sizeof *reading->seen + 1))) {
         PyErr_NoMemory();
         failed = 1;
@@ -254,11 +261,10 @@ static double cosine(const double *a, const double *b, Py_ssize_t n)
 /* The word cues of line i: how much of it stands above, at the head, elsewhere, before and after. Marks its stems as seen. */
 static void word_cues(Reading *self, Py_ssize_t start, Py_ssize_t i, double *row)
 {
-    const Vocabulary *v = (const Vocabulary *)self->vocabulary;
     double total = 0, above = 0, head = 0, page = 0, before = 0, rarest = 0;
     for (Py_ssize_t s = self->bounds[start + i]; s < self->bounds[start + i + 1]; s++) {
         Seen *seen = &self->seen[self->ids[s]];
-        double weight = weight_of(v, self->ids[s]);
+        double weight = self->weights[self->ids[s]];
         total += weight;
         if (seen->first < i) {
             above += weight;
@@ -340,7 +346,7 @@ static PyObject *reading_stranger_cues(Reading *self, PyObject *args)
         double after = 0;
         for (Py_ssize_t s = self->bounds[start + i]; s < self->bounds[start + i + 1]; s++) {
             Seen *seen = &self->seen[self->ids[s]];
-            if (seen->next >= 0 && seen->next - i <= NEAR) after += weight_of((const Vocabulary *)self->vocabulary, self->ids[s]);
+            if (seen->next >= 0 && seen->next - i <= NEAR) after += self->weights[self->ids[s]];
             if (seen->last < 0) seen->last = (int32_t)i;
             seen->first = seen->next = (int32_t)i;
         }
@@ -362,11 +368,10 @@ done:
 /* The share of the stems of lines a to b, by rarity, that stand in lines c to d. */
 static double share(Reading *self, Py_ssize_t a, Py_ssize_t b, Py_ssize_t c, Py_ssize_t d)
 {
-    const Vocabulary *v = (const Vocabulary *)self->vocabulary;
     double total = 0, shared = 0;
     for (Py_ssize_t s = self->bounds[c]; s < self->bounds[d]; s++) self->seen[self->ids[s]].first = 0;
     for (Py_ssize_t s = self->bounds[a]; s < self->bounds[b]; s++) {
-        double weight = weight_of(v, self->ids[s]);
+        double weight = self->weights[self->ids[s]];
         total += weight;
         if (self->seen[self->ids[s]].first == 0) shared += weight;
     }
