@@ -14,7 +14,6 @@ from models.scorer import Scored
 from models.segmenter import Role, Segment
 from models.text import HEADLINE_WEIGHT
 
-_NONE = Decision.NONE  # an enum's members cost a look-up each time
 MAX_EVIDENCE = 20  # occurrences listed a topic; the rest is summed in `omitted`
 
 Json = dict[str, Any]  # the contract's wire form
@@ -26,6 +25,9 @@ class Form(StrEnum):
     TEXT = "text"
     PAGE = "page"
     HTML = "html"
+
+
+_NONE, _TEXT = Decision.NONE, Form.TEXT  # an enum's members cost a look-up each time
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +98,10 @@ def classify(release: Release, document: Document, options: Options = Options())
     check(document)
     check_options(release, options)
     head: Json = {"document_id": document.document_id, "model_version": release.version}
-    if document.form is Form.TEXT:
-        heads = [_Part("headline", 0, document.headline)] if document.headline and document.headline.strip() else []
-        parts = [*heads * HEADLINE_WEIGHT, _Part("text", 0, document.content)]
-        tags, reading = _tag(release, parts, options)
-        return Result({**head, **tags, "segments": [], "warnings": []}, Form.TEXT, (reading,), release)
+    if document.form is _TEXT:
+        parts = _text_parts(document) if options.explain else ()
+        tags, reading = _tag(release, _as_read(document), parts, options)
+        return Result({**head, **tags, "segments": [], "warnings": []}, _TEXT, (reading,), release)
     if document.form is Form.PAGE:
         segments = release.segmenter.segment(document.content)
         wire, readings = _classify_page(release, document.content, segments, options)
@@ -116,10 +117,7 @@ def tag_text(release: Release, document: Document) -> Json:
     Raises `InputError` for a document that cannot be used.
     """
     check(document)
-    text, head = document.content, document.headline
-    if head and not head.isspace():
-        text = f"{head}\n" * HEADLINE_WEIGHT + text
-    scored = release.scorer.score(text)
+    scored = release.scorer.score(_as_read(document))
     decisions, reason = decide(scored, release.cuts)
     shown = _best_first([index for index, decision in enumerate(decisions) if decision is not _NONE], scored)
     return {
@@ -155,7 +153,8 @@ def _classify_page(release: Release, page: str, segments: Sequence[Segment], opt
     """Topics of the main segment at the top, those of the others beside them, and every segment with its own."""
     tagged, readings = [], []
     for found in segments:
-        tags, reading = _tag(release, _parts(found, page), options, found.role)
+        parts = _parts(found, page)
+        tags, reading = _tag(release, "\n".join([part.text for part in parts]), parts, options, found.role)
         tagged.append((found, tags))
         readings.append(reading)
     main = next((tags for found, tags in tagged if found.role is Role.MAIN), None)
@@ -169,6 +168,18 @@ def _classify_page(release: Release, page: str, segments: Sequence[Segment], opt
         "warnings": warnings,
     }
     return wire, readings
+
+
+def _as_read(document: Document) -> str:
+    """The text that the model reads: its headline first, as often as the model reads it."""
+    headline = document.headline
+    return document.content if not headline or headline.isspace() else f"{headline}\n" * HEADLINE_WEIGHT + document.content
+
+
+def _text_parts(document: Document) -> list[_Part]:
+    """The stretches of a text as it is read."""
+    heads = [_Part("headline", 0, document.headline)] if document.headline and not document.headline.isspace() else []
+    return [*heads * HEADLINE_WEIGHT, _Part("text", 0, document.content)]
 
 
 def _parts(found: Segment, page: str) -> list[_Part]:
@@ -202,9 +213,10 @@ def _union(tagged: Sequence[Json]) -> list[Json]:
 _EXPLANATION = frozenset({"evidence", "bias", "margin", "omitted"})
 
 
-def _tag(release: Release, parts: list[_Part], options: Options, role: Role | None = None) -> tuple[Json, Reading]:
-    """The topics of one text, `none` and `reason`, and how they were come by."""
-    text = "\n".join([part.text for part in parts])
+def _tag(
+    release: Release, text: str, parts: Sequence[_Part], options: Options, role: Role | None = None
+) -> tuple[Json, Reading]:
+    """The topics of one text, `none` and `reason`, and how they were come by. `parts` are needed for explaining alone."""
     scored = release.scorer.score(text)
     decisions, reason = decide(scored, release.cuts)
     shown = [index for index, decision in enumerate(decisions) if decision is not _NONE]
@@ -234,7 +246,7 @@ def _entry(release: Release, scored: Scored, decisions: Sequence[Decision], inde
     }
 
 
-def _explain(release: Release, parts: list[_Part], text: str, scored: Scored, index: int) -> Json:
+def _explain(release: Release, parts: Sequence[_Part], text: str, scored: Scored, index: int) -> Json:
     """The strongest occurrences of features, and the arithmetic: bias + evidence + omitted = margin."""
     offsets = [0]
     for part in parts:

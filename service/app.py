@@ -34,7 +34,7 @@ from service import (
     traces,
 )
 from service.metrics import metrics
-from service.schema import check_query, make_types_ready
+from service.reading import check_query, make_types_ready
 from service.settings import Settings
 
 log = structlog.get_logger()

@@ -59,7 +59,7 @@ def classify(file: Path, form: str | None, model: Path | None, explain: bool, as
     from models.pipeline import Document, Form, Options
     from models.pipeline import classify as run
     from models.registry import load_model
-    from service.schema import encode
+    from service.reading import encode
     from service.terminal import render
 
     if form is None:

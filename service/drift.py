@@ -22,7 +22,7 @@ from service.keys import Role, needs
 from service.metrics import Metrics, metrics
 from service.model import serving
 from service.openapi import operation
-from service.schema import json_response
+from service.reading import json_response
 from service.terms import RisingTerm, rising
 
 CHANGED, MUCH = 0.1, 0.25

@@ -19,7 +19,7 @@ from service.metrics import metrics
 from service.model import serving
 from service.openapi import operation
 from service.problems import Problem
-from service.schema import encode, json_response
+from service.reading import encode, json_response
 from service.tensors import HEADER, InferRequest, InferResponse, OutputTensor, inference_response, read_inference
 
 NAME = "wiretag"

@@ -11,7 +11,7 @@ from models.pipeline import Json
 from service.candidates import Collector
 from service.keys import Role, needs
 from service.openapi import operation
-from service.schema import json_response, read_query
+from service.reading import json_response, read_query
 from service.settings import Settings
 from service.store import store
 

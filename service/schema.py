@@ -1,25 +1,22 @@
-"""Request bodies to documents and options; results to bytes. Nothing else of the service looks at a request."""
+"""Request bodies to documents and options."""
 
-import re
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Annotated, ClassVar, Literal, TypeVar
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
-from flask import Request, Response
+from flask import Request
 from msgspec import UNSET, Meta, UnsetType
-from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from models.pipeline import Document, Form, Options
 from service.answers import TopicId
 from service.problems import Problem
+from service.reading import bad_shape, decode, read_body, read_query
 from service.settings import Settings
 
 MAX_ID = 512  # characters of a document's id
 STREAM_TYPE = "application/x-ndjson"
 WITHOUT_NUL = r"^[^\x00]*$"
 NOT_BLANK = r"^[^\x00]*[^\s\x00\x1c-\x1f\x85][^\x00]*$"  # what Python strips, in words that every dialect reads alike
-_T = TypeVar("_T")
 
 
 def named(name: str) -> Meta:
@@ -66,6 +63,12 @@ class RequestBody(RequestDocument, forbid_unknown_fields=True):
     duplicates: Annotated[bool, Meta(description="mark the stories that repeat an earlier one of the request")] = False
 
 
+class _WholeBody(RequestBody, forbid_unknown_fields=True):
+    """A body whose documents are all of the right shape: most are, and are read a third sooner at once than one by one."""
+
+    documents: list[RequestDocument] | None = None  # type: ignore[assignment] # read instead of the other, never as it
+
+
 class Query(msgspec.Struct, forbid_unknown_fields=True):
     """Options beside a body that is a document itself; a JSON body carries its own."""
 
@@ -96,14 +99,6 @@ class Call:
     duplicates: bool = False  # whether to mark near-duplicates among their stories
 
 
-def check_query(request: Request) -> None:
-    """Raise a 400 `Problem` for a query string with bytes that werkzeug would fail to decode, whoever reads it later."""
-    try:
-        request.query_string.decode()
-    except UnicodeDecodeError:
-        raise Problem(400, "the query string is not UTF-8; write other bytes as %XX") from None
-
-
 def read_call(request: Request, settings: Settings) -> Call:
     """The documents and options of a request. Raises `Problem`."""
     kind = request.mimetype
@@ -130,83 +125,27 @@ def read_stream_options(request: Request) -> tuple[Options, bool]:
     return _options(query), query.duplicates
 
 
-def read_document(raw: bytes | bytearray | msgspec.Raw, pointer: str, settings: Settings) -> Document | Unusable:
+def read_document(
+    raw: bytes | bytearray | msgspec.Raw | RequestDocument, pointer: str, settings: Settings
+) -> Document | Unusable:
     """One document of several, or why it cannot be used. `pointer` is where it stands."""
     document_id = None
     try:
-        parsed = decode(raw, RequestDocument, pointer)
+        parsed = raw if isinstance(raw, RequestDocument) else decode(raw, RequestDocument, pointer)
         document_id = parsed.document_id
         return checked_document(parsed, pointer, settings)
     except Problem as problem:
-        return Unusable(document_id or _id_of(raw), problem)
-
-
-def read_body(request: Request, settings: Settings) -> bytes:
-    """The whole body. Raises `Problem` for one that is too long or breaks off."""
-    try:
-        body = request.get_data(cache=False)
-    except RequestEntityTooLarge:
-        body = None
-    except ClientDisconnected as error:
-        if isinstance(error.__context__, TimeoutError):
-            raise Problem(408, error.__context__.strerror or "the body comes too slowly") from None
-        raise Problem(400, "the body broke off before its end; send it again") from None
-    if body is None or len(body) > settings.max_body:  # chunks tell their length only when they are read
-        raise Problem(413, f"the body is over {settings.max_body:,} bytes; send fewer or shorter documents a request")
-    if len(body) < (request.content_length or 0):
-        raise Problem(400, f"the body broke off after {len(body):,} of {request.content_length:,} bytes; send it again")
-    return body
-
-
-def make_types_ready(base: type[msgspec.Struct] = msgspec.Struct) -> None:
-    """Have msgspec work out every struct now, and not at its first use, without a lock.
-
-    Two first requests together would end the process (msgspec 0.22).
-    """
-    for struct in base.__subclasses__():
-        msgspec.json.Decoder(struct)
-        make_types_ready(struct)
-
-
-def read_json(request: Request, type_: type[_T], settings: Settings) -> _T:
-    """A JSON body as the type. Raises `Problem`."""
-    if request.mimetype != "application/json":
-        raise Problem(415, f"cannot read {request.mimetype or 'a body without a content type'}; send application/json")
-    return decode(read_body(request, settings), type_, "")
-
-
-def read_query(request: Request, type_: type[_T]) -> _T:
-    """The options in the address as the type. Raises `Problem`, also for one that is given twice or as `null`."""
-    given: dict[str, object] = {}
-    for name, values in request.args.lists():
-        if len(values) > 1:
-            raise Problem(400, f"{_brief(name)}: given {len(values)} times; give it once")
-        given[name] = [topic for topic in values[0].split(",") if topic] if name == "topics" else values[0]
-    try:
-        parsed = msgspec.convert(given, type_, strict=False)
-    except msgspec.ValidationError as error:
-        what, _, path = str(error).partition(" - at `$.")
-        raise Problem(400, f"{path.rstrip('`') or 'the address'}: {_brief(what)}") from None
-    for field in msgspec.structs.fields(type_):  # type: ignore[arg-type] # query types are structs
-        value, text = getattr(parsed, field.name), given.get(field.encode_name)
-        is_seconds = isinstance(value, datetime) and "-" not in str(text)  # which nobody means by a date
-        if text is not None and (value is None or is_seconds):
-            raise Problem(400, f"{field.encode_name}: {_brief(str(text))!r} is no value for it")
-    return parsed
-
-
-def encode(value: object) -> bytes:
-    """A result as JSON."""
-    return msgspec.json.encode(value)
-
-
-def json_response(value: object) -> Response:
-    """A result as a response."""
-    return Response(encode(value), content_type="application/json")
+        if document_id is None and not isinstance(raw, RequestDocument):
+            document_id = _id_of(raw)
+        return Unusable(document_id, problem)
 
 
 def _read_json(body: bytes, settings: Settings) -> Call:
-    parsed = decode(body, RequestBody, "")
+    parsed: RequestBody
+    try:
+        parsed = msgspec.json.decode(body, type=_WholeBody)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        parsed = decode(body, RequestBody, "")  # which document it is, or that the body is none
     limit = None if parsed.limit is None else int(parsed.limit)
     options = Options(parsed.explain, limit, frozenset(parsed.topics or ()))
     if parsed.documents is None:
@@ -224,30 +163,34 @@ def _read_json(body: bytes, settings: Settings) -> Call:
     return Call(documents, options, is_single=False, duplicates=parsed.duplicates)
 
 
-_FORMS = tuple((form, form.value) for form in Form)
-
-
 def checked_document(parsed: RequestDocument, prefix: str, settings: Settings) -> Document:
     """The document that was sent. Raises `Problem` where it breaks a rule that the decoder does not know."""
-    given = [form for form, name in _FORMS if getattr(parsed, name) is not None]
+    given = [
+        (form, content)
+        for form, content in zip(_FORMS, (parsed.text, parsed.page, parsed.html), strict=True)
+        if content is not None
+    ]
     if len(given) != 1:
-        found = ", ".join(given) or "none of them"
+        found = ", ".join(form for form, _ in given) or "none of them"
         raise Problem(
             400,
             f"give exactly one of text, page, html; found {found}",
             [(prefix, f"found {found}")] if prefix else (),
         )
-    content = getattr(parsed, given[0].value)
-    if parsed.headline is not None and given[0] is not Form.TEXT:
-        raise _bad_shape(f"{prefix}/headline", "a headline stands beside 'text' only; a page brings its own")
+    form, content = given[0]
+    if parsed.headline is not None and form is not _TEXT:
+        raise bad_shape(f"{prefix}/headline", "a headline stands beside 'text' only; a page brings its own")
     if parsed.document_id is not None and len(parsed.document_id) > MAX_ID:
         raise _unusable(f"{prefix}/document_id", f"longer than {MAX_ID} characters")
-    for name, text in ((given[0].value, content), ("headline", parsed.headline or "")):
+    for name, text in ((form, content), ("headline", parsed.headline or "")):
         if len(text) > settings.max_characters:
             raise _unusable(
                 f"{prefix}/{name}", f"{len(text):,} characters; send at most {settings.max_characters:,} a document"
             )
-    return Document(content, given[0], parsed.headline, parsed.document_id)
+    return Document(content, form, parsed.headline, parsed.document_id)
+
+
+_TEXT, *_ = _FORMS = (Form.TEXT, Form.PAGE, Form.HTML)
 
 
 def _read_plain(request: Request, settings: Settings) -> Call:
@@ -277,23 +220,6 @@ def _plain_query(request: Request) -> Query:
     return read_query(request, Query)
 
 
-def decode(body: bytes | bytearray | msgspec.Raw, type_: type[_T], prefix: str) -> _T:
-    """JSON as a type. Raises a 400 `Problem` whose pointer begins with `prefix`."""
-    try:
-        return msgspec.json.decode(body, type=type_)
-    except msgspec.ValidationError as error:
-        what, _, path = str(error).partition(" - at `")
-        pointer = prefix + "".join(f"/{part}" for part in re.findall(r"[^$.\[\]`]+", path.replace("...", "")))
-        raise _bad_shape(pointer, _brief(what)) from None
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        raise Problem(400, f"not JSON: {_brief(str(error))}", [(prefix, "not JSON")] if prefix else ()) from None
-
-
-def _brief(message: str) -> str:
-    """A decoder's message without what it may quote at length."""
-    return message if len(message) <= 160 else message[:160] + "…"
-
-
 def _id_of(raw: bytes | bytearray | msgspec.Raw) -> str | None:
     """The id of a document that is otherwise unusable, where one can be read."""
     try:
@@ -302,10 +228,6 @@ def _id_of(raw: bytes | bytearray | msgspec.Raw) -> str | None:
         return None
     document_id = value.get("document_id") if isinstance(value, dict) else None
     return document_id if isinstance(document_id, str) else None
-
-
-def _bad_shape(pointer: str, detail: str) -> Problem:
-    return Problem(400, f"{pointer or 'the JSON'}: {detail}", [(pointer, detail)])
 
 
 def _unusable(pointer: str, detail: str) -> Problem:

@@ -23,8 +23,8 @@ def summary(  # noqa: PLR0917 - click passes one argument an option, by name
 
     RESULTS are .jsonl (also .gz, .zst) or .parquet files, or folders of them.
     """
+    from service.reading import encode
     from service.results import find_results, read_rows
-    from service.schema import encode
     from service.summary import summarize
     from service.summary_picture import picture
     from service.summary_table import table

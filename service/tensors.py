@@ -10,7 +10,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from models.pipeline import Document, Json, Options
 from service.problems import Problem
-from service.schema import Limit, RequestDocument, Text, checked_document, decode, encode, named, read_body
+from service.reading import decode, encode, read_body
+from service.schema import Limit, RequestDocument, Text, checked_document, named
 from service.settings import Settings
 
 HEADER = "Inference-Header-Content-Length"  # bytes of JSON before the binary tensors

@@ -19,7 +19,7 @@ from service.app import create_app
 from service.description import addresses, describe
 from service.problem_kinds import STATUSES
 from service.problems import Problem
-from service.schema import read_query
+from service.reading import read_query
 from service.settings import Settings
 
 PAGES = Path(__file__).resolve().parents[1] / "data" / "pages"
