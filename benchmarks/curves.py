@@ -136,6 +136,8 @@ def by_workers(seconds: float) -> Points:
         for n in WORKERS:
             port = free_port()
             with kernel(of), serving(http.command(app, port, n), port, call) as pid:
+                ask(pid, port, call, 1)  # until all its workers are there,
+                time.sleep(1)  # and what was under way is done
                 found.setdefault(name, []).append((n, ask(pid, port, call, max(2, round(4 * seconds))).documents))
     return found
 

@@ -42,7 +42,7 @@ def main() -> None:
         ("wiretag, batches of 256", median_us(lambda: release.scorer.score_many(texts[:BATCH]), BATCH)),
         ("wiretag, an 8 KB page uncut", median_us(lambda: [release.scorer.score(page) for page in pages], len(pages))),
         (
-            "wiretag, an 8 KB page, cutting it",
+            "wiretag, cutting an 8 KB page",
             median_us(lambda: [release.segmenter.segment(page) for page in pages], len(pages)),
         ),
     ]
