@@ -87,7 +87,9 @@ def drop_echoes(lines: list[Line]) -> None:
     A long line goes when its words stand elsewhere on the page too: as one line said again, or as the paragraphs that it
     runs together. A paragraph that another merely quotes stays.
     """
-    starts = Counter(line.text[:ECHO_PROBE] for line in lines)
+    starts = Counter([line.text[:ECHO_PROBE] for line in lines])
+    if len(starts) == len(lines):
+        return
     suspects = [x for x in lines if x.n_words >= MIN_ECHO_WORDS and starts[x.text[:ECHO_PROBE]] > 1]
     for line in sorted(suspects, key=lambda x: -x.n_words)[:MAX_ECHOES]:
         own = _letters(line)
