@@ -180,6 +180,16 @@ def test_many_texts_are_scored_as_each_alone() -> None:
         SCORERS[1].score_many(texts, np.empty(3))
 
 
+@pytest.mark.parametrize("scorer", SCORERS, ids=["reference", "compiled"])
+def test_texts_scored_together_stay_apart(scorer: Any) -> None:
+    """No pair reaches from a text into the next, and it does not matter with which texts one is scored together."""
+    texts = ["kim", "sanctions", "", "of the kim", "sanctions " * (scoring.AT_ONCE // 9), "kim sanctions", "", "of kim"]
+    scores = np.empty((len(texts), 3))
+    scorer.score_many(texts, scores)
+    np.testing.assert_allclose(scores, [SCORERS[0].score(text)[1] for text in texts], rtol=0, atol=1e-12)
+    scorer.score_many([], np.empty((0, 3)))
+
+
 def test_threads_share_a_scorer() -> None:
     """Texts so long that other threads run meanwhile, among short ones that those score: each gets its own answer."""
     texts = ["kim sanctions of " * 8000, "élysée санкции İ " * 8000, "kim", "of the 12", "élysée " * 9]
