@@ -11,6 +11,7 @@ import time
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 
 import msgspec
@@ -59,7 +60,7 @@ class _Snapshot(msgspec.Struct, array_like=True):
 
 
 class Terms:
-    """The unknown terms of one worker. `hand_over` is cheap and safe under threads; the rest happens in a thread of its own."""
+    """The unknown terms of one worker. `hand_over` is cheap, for one thread at a time; the rest happens in another."""
 
     def __init__(self, memory: NDArray[np.uint8], clock: Callable[[], float], half_window: float):
         self._half_window = half_window  # seconds
@@ -67,6 +68,7 @@ class Terms:
         self._clock = clock
         self._queue: SimpleQueue[tuple[Release, str]] = SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._waiting_for: Release | None = None
         self._release: Release | None = None
         self._words: frozenset[str] = frozenset()
         self._half = 0
@@ -84,6 +86,11 @@ class Terms:
         """Have a text looked at, or its beginning; of a foreign language every word is unknown, and none of them news."""
         if reading.reason is Reason.UNSUPPORTED_LANGUAGE:
             return
+        if release is not self._waiting_for:
+            self._waiting_for = release
+            with suppress(Empty):  # texts of another release are of no use, and would keep it in memory until their turn
+                while True:
+                    self._queue.get_nowait()
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="unknown-terms", daemon=True)
             self._thread.start()

@@ -159,3 +159,14 @@ def test_texts_are_looked_at_beside_the_requests(release: Release, clock: Clock)
         time.sleep(0.05)
     assert told == {"quibnets": (6, 0)}
     assert worker.terms.room() == 128
+
+
+def test_waiting_texts_keep_no_model_in_memory(release: Release, clock: Clock) -> None:
+    """After a change of model nothing waits that the one before has read: a model takes 25 MB, and texts wait for seconds."""
+    terms = Worker(release, clock).terms
+    reading = classify(release, Document(_texts(1, "quibnets")[0])).readings[0]
+    for _ in range(100):
+        terms.hand_over(replace(release, version="before"), reading)
+    assert terms.room() >= 126
+    terms.hand_over(release, reading)
+    assert terms.room() >= 126
