@@ -122,6 +122,8 @@ class Assembly:
         for name in ("parts", "stories"):
             (work / name).mkdir(exist_ok=True)
         self._journal.begin(task, list(self.done.values()))
+        with writing(self.output):
+            self._place_waiting()
 
     def has(self, chunk: Chunk) -> bool:
         """Whether a chunk is finished. Raises `InputError` if its input is no longer what it was."""
@@ -147,10 +149,7 @@ class Assembly:
                 self.output.stories(part.index).write_bytes(part.stories)
             if part.index == self.n_placed:
                 self._place(entry, part.body)
-                while waiting := self.done.get(self.n_placed):
-                    own = self.output.own(waiting.chunk)
-                    self._place(waiting, own.read_bytes())
-                    own.unlink()
+                self._place_waiting()
             else:
                 aside = self.output.work / "new"
                 aside.write_bytes(part.body)
@@ -183,6 +182,13 @@ class Assembly:
         if not bodies:
             (self.output.work / "whole").touch()
         return bodies[0] if bodies else self.output.work / "whole"
+
+    def _place_waiting(self) -> None:
+        """Place the chunks whose turn has come, those of a run that was killed right here too: nobody tags them again."""
+        while waiting := self.done.get(self.n_placed):
+            own = self.output.own(waiting.chunk)
+            self._place(waiting, own.read_bytes())
+            own.unlink()
 
     def _place(self, entry: Entry, body: bytes) -> None:
         if body:

@@ -5,7 +5,9 @@ import os
 import re
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner, Result
@@ -13,10 +15,11 @@ from click.testing import CliRunner, Result
 from models.cli import wiretag
 from models.errors import WiretagError
 from models.registry import Registry
-from service.archive.assembly import Output
+from service.archive.assembly import Assembly, Output
 from service.archive.chunks import Choices
 from service.archive.engine import Pool
-from service.archive.journal import Journal
+from service.archive.journal import Entry, Journal
+from service.archive.parts import Part
 from tests.archive.deadly import DeadlyChunk
 from tests.archive.pages import page, write_pages
 from tests.archive.proof import Run, children, digest, prove
@@ -151,6 +154,41 @@ def test_bytes_that_were_spoilt_are_made_again(runner: CliRunner, pages: Path, t
     assert digest(out) == digest(whole)
 
 
+@pytest.mark.parametrize("n_placed", range(5))
+@pytest.mark.parametrize("name", ["out.jsonl", "out.parquet/"])
+def test_a_run_killed_while_parts_find_their_place_loses_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, n_placed: int
+) -> None:
+    """Parts that waited for an earlier one are placed when the run goes on: they are done, so nobody brings them again."""
+    output = Output.of(f"{tmp_path}/{name}", (), 1)
+    output.work.mkdir()
+    place, placed = Assembly._place, []
+
+    def place_until_killed(assembly: Assembly, entry: Entry, body: bytes) -> None:
+        if len(placed) == n_placed:
+            raise InterruptedError
+        placed.append(entry)
+        place(assembly, entry, body)
+
+    parts = [Part(index, f"chunk {index}", 1, b"%d\n" % index, 1, 0) for index in range(5)]
+    assembly = Assembly(output)
+    assembly.begin({}, resume=False)
+    monkeypatch.setattr(Assembly, "_place", place_until_killed)
+    with suppress(WiretagError):
+        for part in (*parts[1:], parts[0]):
+            assembly.keep(part)
+    monkeypatch.undo()
+
+    assembly = Assembly(output)
+    assembly.begin({}, resume=True)
+    for part in parts:
+        if not assembly.has(SimpleNamespace(index=part.index, identity=lambda part=part: part.identity)):
+            assembly.keep(part)
+    assembly.finish()
+    files = sorted(output.path.iterdir()) if output.is_folder else [output.path]
+    assert b"".join(file.read_bytes() for file in files) == b"0\n1\n2\n3\n4\n"
+
+
 def test_two_runs_do_not_write_one_output(runner: CliRunner, pages: Path, tmp_path: Path) -> None:
     """The second is told, and the first goes on."""
     out = tmp_path / "out.jsonl"
@@ -171,7 +209,9 @@ def test_a_run_interrupted_at_the_keyboard_can_go_on(pages: Path, tmp_path: Path
     """Ctrl-C reaches every process of a terminal: they end, and nothing is lost."""
     run = Run(pages, f"{tmp_path}/out.jsonl", (*SMALL, "--as", "page"))
     command = [*WIRETAG, "tag", str(run.source), "-o", run.out, *run.options]
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # tests that run in the background were told to ignore it
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    signal.signal(signal.SIGINT, before)
     run.lead(process, 1)
     os.killpg(process.pid, signal.SIGINT)
     process.send_signal(signal.SIGCONT)
