@@ -80,7 +80,10 @@ class Scorer:
         keys, counts = np.unique(of_text[places] * len(self._idf) + occurrences, return_counts=True)
         text, features = np.divmod(keys, len(self._idf))
         parts = self._weights(features, counts, text)[:, None] * self._coef[features]
-        return np.column_stack([np.bincount(text, part, n_texts) for part in parts.T]) + self._bias
+        margins = np.empty((n_texts, len(self._bias)))
+        for topic, part in enumerate(parts.T):
+            margins[:, topic] = np.bincount(text, part, n_texts)
+        return margins + self._bias
 
     def _token_ids(self, found: list[str]) -> Ids:
         return np.fromiter(map(self._ids.get, found, repeat(-1)), np.int64, len(found))

@@ -190,6 +190,14 @@ def test_texts_scored_together_stay_apart(scorer: Any) -> None:
     scorer.score_many([], np.empty((0, 3)))
 
 
+@pytest.mark.parametrize("kind", [scoring.Scorer, compiled.Scorer], ids=["reference", "compiled"])
+def test_a_model_of_nothing(kind: Any) -> None:
+    """No word and no topic is a model too: it says nothing of any text."""
+    scorer = kind([], np.empty((0, 2), np.int32), np.empty(0, np.int32), np.empty(0), np.empty((0, 0)), np.empty(0), [])
+    assert scorer.score("Kim met the envoy") == ([], [], 4, 0, 4, 0)
+    scorer.score_many(["Kim", ""], np.empty((2, 0)))
+
+
 def test_threads_share_a_scorer() -> None:
     """Texts so long that other threads run meanwhile, among short ones that those score: each gets its own answer."""
     texts = ["kim sanctions of " * 8000, "élysée санкции İ " * 8000, "kim", "of the 12", "élysée " * 9]
