@@ -3,6 +3,7 @@
 import json
 import socket
 import time
+from collections import Counter
 from pathlib import Path
 
 from tests.containers.deployment import ROOT, Deployment, docker
@@ -146,7 +147,7 @@ def test_a_killed_database_stops_corrections_alone(deployment: Deployment) -> No
 
 
 def test_a_killed_nginx_is_noticed_and_back(deployment: Deployment) -> None:
-    """Connections break until it is there again; nothing that was accepted is lost."""
+    """Connections break until it is there again, and a few requests are told to come back; nothing that was accepted is lost."""
     (front,) = deployment.containers("nginx")
     with Load(deployment.port) as load:
         load.wait_for(500, 120)
@@ -155,8 +156,14 @@ def test_a_killed_nginx_is_noticed_and_back(deployment: Deployment) -> None:
         docker("start", front)
         wait_until(lambda: deployment.ask("/readyz").status == 200, 30)
         load.wait_for(load.answered + 500, 120)
-    print(f"containers: nginx killed: {dict(load.statuses)}, {len(load.failures)} connections broken or refused")
-    assert set(load.statuses) == {200, 201}
+    told = Counter(
+        failure for failure in load.failures if failure.startswith("503")
+    )  # by an nginx that has not found all replicas
+    print(
+        f"containers: nginx killed: {dict(load.statuses)}, {len(load.failures)} broken, refused or told to come back {dict(told)}"
+    )
+    assert set(load.statuses) <= {200, 201, 503}
+    assert load.statuses[503] <= load.answered / 100
     assert_kept(deployment, load)
 
 
