@@ -145,7 +145,7 @@ class Labels:
         found = self._index.get(label)
         if found is None:
             found = len(self._index) - 1  # without None
-            if found > len(self._memory) or not label:
+            if found > len(self._memory) or not label or "\x00" in label:  # memory of fixed length drops NULs at the end
                 return 0
             self._memory[found - 1] = label.encode()[:64]
             self._index[label] = found

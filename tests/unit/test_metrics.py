@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from models.pipeline import Document, Form, Options, Result, classify
@@ -118,6 +118,7 @@ def test_requests_are_counted_by_route_method_and_status(counted: Metrics) -> No
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.one_of(st.none(), st.text()), st.text(), st.integers(), st.floats()), max_size=80))
+@example([("\x00", "", 200, 0.1), ("a", "", 200, 0.1), ("a\x00", "", 200, 0.1)])
 def test_nothing_said_about_a_request_can_raise_or_grow(calls: list[tuple[str | None, str, int, float]]) -> None:
     """Label values are bounded whatever is said."""
     counted = Metrics(Counts(2))
