@@ -34,8 +34,8 @@ from service import (
     traces,
 )
 from service.metrics import metrics
-from service.reading import check_query, make_types_ready
 from service.settings import Settings
+from service.wire import check_query, make_types_ready
 
 log = structlog.get_logger()
 _HEADERS = (  # of every response; a view may set its own instead, with names written as here

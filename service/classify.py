@@ -16,9 +16,9 @@ from service.metrics import metrics
 from service.model import serving
 from service.openapi import operation
 from service.problems import problem_of
-from service.reading import json_response
 from service.schema import STREAM_TYPE, Call, Lines, Query, RequestBody, Text, Unusable, read_call
 from service.streaming import stream
+from service.wire import json_response
 
 blueprint = Blueprint("classify", __name__)
 

@@ -59,8 +59,8 @@ def classify(file: Path, form: str | None, model: Path | None, explain: bool, as
     from models.pipeline import Document, Form, Options
     from models.pipeline import classify as run
     from models.registry import load_model
-    from service.reading import encode
     from service.terminal import render
+    from service.wire import encode
 
     if form is None:
         form = "html" if file.suffix.lower() in {".html", ".htm"} else "page"

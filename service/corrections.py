@@ -14,9 +14,9 @@ from service.keys import Role, needs
 from service.model import serving
 from service.openapi import operation
 from service.problems import Problem
-from service.reading import json_response, read_json, read_query
 from service.schema import NOT_BLANK, WITHOUT_NUL
 from service.store import store
+from service.wire import json_response, read_json, read_query
 
 blueprint = Blueprint("corrections", __name__)
 

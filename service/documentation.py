@@ -14,7 +14,7 @@ from service.description import describe
 from service.keys import needs
 from service.openapi import operation
 from service.problem_kinds import KINDS
-from service.reading import encode
+from service.wire import encode
 
 blueprint = Blueprint("documentation", __name__, template_folder="templates")
 _CSP = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

@@ -22,8 +22,8 @@ from service.keys import Role, needs
 from service.metrics import Metrics, metrics
 from service.model import serving
 from service.openapi import operation
-from service.reading import json_response
 from service.terms import RisingTerm, rising
+from service.wire import json_response
 
 CHANGED, MUCH = 0.1, 0.25
 MIN_DOCUMENTS = 200  # documents or pages in the window; of fewer the index is chance

@@ -19,8 +19,8 @@ from service.metrics import metrics
 from service.model import serving
 from service.openapi import operation
 from service.problems import Problem
-from service.reading import encode, json_response
 from service.tensors import HEADER, InferRequest, InferResponse, OutputTensor, inference_response, read_inference
+from service.wire import encode, json_response
 
 NAME = "wiretag"
 blueprint = Blueprint("inference", __name__, url_prefix="/v2")

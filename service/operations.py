@@ -7,7 +7,7 @@ from service.answers import Alive, Model, Ready, Topics
 from service.keys import needs
 from service.model import Serving, serving
 from service.openapi import operation
-from service.reading import json_response
+from service.wire import json_response
 
 blueprint = Blueprint("operations", __name__)
 

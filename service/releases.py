@@ -14,8 +14,8 @@ from service.keys import Role, needs
 from service.model import Serving, serving
 from service.openapi import operation
 from service.problems import Problem
-from service.reading import json_response
 from service.reload import reloader
+from service.wire import json_response
 
 blueprint = Blueprint("releases", __name__)
 

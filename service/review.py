@@ -11,9 +11,9 @@ from models.pipeline import Json
 from service.candidates import Collector
 from service.keys import Role, needs
 from service.openapi import operation
-from service.reading import json_response, read_query
 from service.settings import Settings
 from service.store import store
+from service.wire import json_response, read_query
 
 blueprint = Blueprint("review", __name__)
 

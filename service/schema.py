@@ -10,8 +10,8 @@ from msgspec import UNSET, Meta, UnsetType
 from models.pipeline import Document, Form, Options
 from service.answers import TopicId
 from service.problems import Problem
-from service.reading import bad_shape, decode, read_body, read_query
 from service.settings import Settings
+from service.wire import bad_shape, decode, read_body, read_query
 
 MAX_ID = 512  # characters of a document's id
 STREAM_TYPE = "application/x-ndjson"

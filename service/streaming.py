@@ -18,10 +18,10 @@ from service.backlog import Backlog
 from service.metrics import metrics
 from service.model import RETRY_AFTER
 from service.problems import Problem, problem_of, unexpected
-from service.reading import encode
 from service.schema import STREAM_TYPE, Unusable, read_document, read_stream_options
 from service.settings import Settings
 from service.stream_connection import PIECE, Connection, cut
+from service.wire import encode
 
 log = structlog.get_logger()
 

@@ -23,11 +23,11 @@ def summary(  # noqa: PLR0917 - click passes one argument an option, by name
 
     RESULTS are .jsonl (also .gz, .zst) or .parquet files, or folders of them.
     """
-    from service.reading import encode
     from service.results import find_results, read_rows
     from service.summary import summarize
     from service.summary_picture import picture
     from service.summary_table import table
+    from service.wire import encode
 
     needed = [column for column in (day, source) if column]
     found = summarize(read_rows(find_results(results), needed), day, source, unique)

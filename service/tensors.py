@@ -10,9 +10,9 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from models.pipeline import Document, Json, Options
 from service.problems import Problem
-from service.reading import decode, encode, read_body
 from service.schema import Limit, RequestDocument, Text, checked_document, named
 from service.settings import Settings
+from service.wire import decode, encode, read_body
 
 HEADER = "Inference-Header-Content-Length"  # bytes of JSON before the binary tensors
 OUTPUTS = ("result", "topics", "scores")

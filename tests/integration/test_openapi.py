@@ -19,8 +19,8 @@ from service.app import create_app
 from service.description import addresses, describe
 from service.problem_kinds import STATUSES
 from service.problems import Problem
-from service.reading import read_query
 from service.settings import Settings
+from service.wire import read_query
 
 PAGES = Path(__file__).resolve().parents[1] / "data" / "pages"
 SANCTIONS = (

@@ -11,7 +11,7 @@ from typing import Any
 
 from models.pipeline import Document, Form, Options, classify
 from models.release import Release
-from service.reading import encode
+from service.wire import encode
 
 PAUSE = 0.1  # seconds a refused client waits, on average; Retry-After asks for one second, impatience is part of the test
 GRACE = 1.0  # seconds after a kill in which the connections of the killed worker may break
