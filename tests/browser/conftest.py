@@ -70,7 +70,7 @@ def open_page(chromium: "Browser") -> Iterator[Open]:
             " (event) => window.violations.push(event.violatedDirective));"
         )
         page.goto(f"{server.url}/#{view}")
-        page.wait_for_function("document.title.includes('–')")  # a view is shown
+        until(page, "document.title.includes('–')")  # a view is shown
         return page
 
     yield opened
@@ -84,6 +84,15 @@ def open_page(chromium: "Browser") -> Iterator[Open]:
 def _same_origin(url: str, server: Running, faults: list[str]) -> None:
     if not url.startswith((f"{server.url}/", "data:", "blob:")):
         faults.append(f"asked {url}")
+
+
+def until(page: "Page", script: str) -> None:
+    """Wait until a script says true. Playwright's own wait asks again from within the page, where the policy stops it."""
+    for _ in range(PATIENCE // 50):
+        if page.evaluate(script):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"never came true: {script}")
 
 
 def paste(page: "Page", text: str) -> None:

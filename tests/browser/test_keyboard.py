@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from models.registry import Registry
-from tests.browser.conftest import EXAMPLE, Open
+from tests.browser.conftest import EXAMPLE, Open, until
 from tests.running import Running, running
 from tests.two_releases import write_registry
 
@@ -112,7 +112,7 @@ def test_a_key_is_given_by_keyboard(open_page: Open, server: Running) -> None:
     page.keyboard.type("wt_something")
     page.keyboard.press("Enter")
     expect(page.locator("#key-button")).to_be_focused()
-    page.wait_for_function("sessionStorage.getItem('wiretag.key') === 'wt_something'")
+    until(page, "sessionStorage.getItem('wiretag.key') === 'wt_something'")
     assert page.evaluate("localStorage.getItem('wiretag.key')") is None
     page.keyboard.press("Enter")
     page.keyboard.press("Escape")

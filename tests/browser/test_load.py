@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser.conftest import Open
+from tests.browser.conftest import Open, until
 from tests.running import Running
 
 MOST = 60_000  # bytes of the first load, as served; nothing is compressed
@@ -33,9 +33,7 @@ def test_the_first_load_is_small_and_our_own(open_page: Open, server: Running) -
 def test_every_view_is_within_the_bound_together_with_the_first(open_page: Open, server: Running, view: str) -> None:
     """Who opens another view at once loads that one's scripts besides, and still stays within the bound."""
     page = open_page(server, view)
-    page.wait_for_function(
-        "(view) => performance.getEntriesByType('resource').some((each) => each.name.endsWith(`/${view}.js`))", arg=view
-    )
+    until(page, f"performance.getEntriesByType('resource').some((each) => each.name.endsWith('/{view}.js'))")
     total = page.evaluate(
         "[...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource').filter((each) => each.name.includes('/console/'))]"
         ".reduce((sum, each) => sum + each.decodedBodySize, 0)"
