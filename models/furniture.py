@@ -5,10 +5,12 @@ Wording rules are data (`furniture_rules/`, with examples); the rest is told by 
 
 import re
 from enum import StrEnum
-from functools import lru_cache
+from functools import cache, lru_cache
+from typing import Any
 
-from models import rules
+from models import kernels, rules
 from models.rules import MAX_DATE, SHORT
+from models.sight import ASKED, DATED, ENDS, FOREIGN, columns
 
 
 class Kind(StrEnum):
@@ -47,21 +49,34 @@ _COMMA = re.compile(r",\s+")
 _SENTENCE_END = re.compile(r"""[.!?…。！？]['"’”»)\]]*(?: [^\w\s]*\d*[^\w\s]*)?$""")  # an end mark ("-30-") may follow
 
 
-def kind_of(line: str) -> Kind:
-    """The kind of a line that is not blank."""
+def kind_of(line: str, held: int = FOREIGN) -> Kind:
+    """The kind of a line that is not blank. `held` is what it may hold (`models.sight`)."""
     line = line.strip()
     if len(line) > MAX_FURNITURE:
         return Kind.PROSE
-    return _short_kind(line) if len(line) <= SHORT else _kind(line)
+    if len(line) <= SHORT:
+        return _short_kind(line)
+    if len(line) > MAX_DATE:
+        held &= ~DATED
+    if held & ASKED:
+        return _kind(line, held)
+    n_words = line.count(" ") + 1
+    return Kind.PROSE if n_words > MAX_HEADLINE_WORDS or (held & ENDS and n_words > MAX_LABEL_WORDS) else Kind.HEADLINE
 
 
-def _kind(line: str) -> Kind:
-    if kind := rules.kind_of(line):
+def _kind(line: str, held: int = FOREIGN) -> Kind:
+    if kind := rules.kind_of(line, held):
         return Kind(kind)
-    return Kind.CREDIT if split_credit(line) else _shaped_kind(line)
+    return Kind.CREDIT if held & (DATED | FOREIGN) and split_credit(line) else _shaped_kind(line)
 
 
 _short_kind = lru_cache(maxsize=4096)(_kind)  # furniture repeats all over a site
+
+
+@cache
+def reader() -> Any:
+    """What finds lines and tells what they may hold, in the kernel that runs here."""
+    return kernels.of("Lines")(*columns(*rules.signs()), SHORT + 1, MAX_FURNITURE)
 
 
 def _shaped_kind(line: str) -> Kind:

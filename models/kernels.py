@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 ENVIRONMENT = "WIRETAG_KERNEL"
-_REFERENCES = {"Vocabulary": "models.reading", "Scorer": "models.scoring"}
+_REFERENCES = {"Lines": "models.sight", "Vocabulary": "models.reading", "Scorer": "models.scoring"}
 
 
 def _compiled() -> ModuleType | None:

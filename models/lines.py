@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from models.furniture import MARGINS, MAX_HEADLINE_WORDS, Kind, ends_sentence, is_date, kind_of
+from models.furniture import MARGINS, MAX_HEADLINE_WORDS, Kind, ends_sentence, is_date, kind_of, reader
+from models.sight import FOREIGN, RUNS_ON, Found
 
 Span = tuple[int, int]
 
@@ -46,7 +47,6 @@ class Line:
         return self.is_open or (self.is_prose and self.n_words <= MAX_HEADLINE_WORDS)
 
 
-_LINE = re.compile(r"\S[^\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]*")
 _WORD = re.compile(r"\w+")
 _ABBREVIATION = re.compile(r"\b[A-Z]\.$")
 _HANGING = re.compile(  # no line ends in one of these but where it is wrapped
@@ -57,28 +57,29 @@ _HANGING = re.compile(  # no line ends in one of these but where it is wrapped
 
 def read_lines(page: str) -> Iterator[Line]:
     """The lines of a page that are not blank; a line that goes on in lower case on the next is one with it (hard wraps)."""
-    spans: list[Span] = []
-    for match in _LINE.finditer(page):
-        start, text = match.start(), match[0].rstrip()
-        end = start + len(text)
-        if spans and start - spans[-1][1] <= MAX_GAP and _goes_on(page, spans[-1], text):
-            spans[-1] = (spans[-1][0], end)
+    found: list[Found] = []
+    for line in reader().read(page):
+        if line[3] & RUNS_ON and found and line[0] - found[-1][1] <= MAX_GAP and _goes_on(page, found[-1], line):
+            start, end = found[-1][0], line[1]
+            found[-1] = (start, end, page.count(" ", start, end) + 1, FOREIGN)
         else:
-            spans.append((start, end))
-    for start, end in spans:
+            found.append(line)
+    for start, end, n_words, held in found:
         text = page[start:end]
-        yield Line(start, end, text, kind_of(text), text.count(" ") + 1)
+        yield Line(start, end, text, kind_of(text, held), n_words)
 
 
-def _goes_on(page: str, span: Span, following: str) -> bool:
+def _goes_on(page: str, line: Found, following: Found) -> bool:
     """Whether a line is long enough to be wrapped, does not close a sentence, and the next reads on from it."""
-    goes_on = following[0].islower()
-    if span[1] - span[0] < MIN_WRAPPED or not (goes_on or page[span[1] - 1].isalnum()):
+    start, end = line[:2]
+    goes_on = page[following[0]].islower()
+    if end - start < MIN_WRAPPED or not (goes_on or page[end - 1].isalnum()):
         return False
-    tail = page[max(span[0], span[1] - MIN_WRAPPED) : span[1]]
+    tail = page[max(start, end - MIN_WRAPPED) : end]
     if goes_on:
-        return (not ends_sentence(tail) or _ABBREVIATION.search(tail) is not None) and not is_date(following)
-    return _HANGING.search(tail) is not None and following[0].isalnum()
+        is_closed = ends_sentence(tail) and _ABBREVIATION.search(tail) is None
+        return not is_closed and not is_date(page[following[0] : following[1]])
+    return _HANGING.search(tail) is not None and page[following[0]].isalnum()
 
 
 def drop_echoes(lines: list[Line]) -> None:

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from models.sight import BYLINE, DATED, FOREIGN, NEEDS, OPENS
 from models.text import words
 
 FOLDER = Path(__file__).with_name("furniture_rules")
@@ -19,7 +20,7 @@ MAX_BYLINE_WORDS = 12
 _DIGIT = re.compile(r"\d")
 _TRIM = " \t.…:»›→>►▶«‹←"
 _GROUP = re.compile(r"(\\.|\[\^?\]?(?:\\.|[^\]\\])*\]?)|\((?!\?)")  # an escape or a set, which stays; or where a group begins
-_DATE_PARTS = re.compile(r"[^\W_]+(?:[.'’][^\W_]+)*\.?").findall
+_DATE_PARTS = re.compile(r"[^\W_]+(?:[.'’][^\W_]+)*\.?").finditer
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +47,40 @@ class Wording:
             return None
         if match := self.plain.fullmatch(bare) or (self.wild.fullmatch(bare) if is_sure else None):
             return str(match.lastgroup).partition("_")[0]
+        if kind := self._needing_kind(bare, found):
+            return kind
+        if self.is_date(line):
+            return "date"
+        return "byline" if self._is_byline(line) else None
+
+    def kind_of_known(self, line: str, bare: str, held: int) -> str | None:
+        """The same of a line of which it is known what it may hold: only such rules are tried."""
+        if held & OPENS and (match := self.plain.fullmatch(bare)):
+            return str(match.lastgroup).partition("_")[0]
+        if held & NEEDS and (kind := self._needing_kind(bare, {*words(bare)})):
+            return kind
+        if held & DATED and self.is_date(line):
+            return "date"
+        return "byline" if held & BYLINE and self._is_byline(line) else None
+
+    def _needing_kind(self, bare: str, found: Set[str]) -> str | None:
         for kind, pattern, needed in self.needing:
             if not needed.isdisjoint(found) and pattern.fullmatch(bare):
                 return kind
-        if self.is_date(line):
-            return "date"
-        return "byline" if line.count(" ") < MAX_BYLINE_WORDS and self.bylines.fullmatch(line) else None
+        return None
+
+    def _is_byline(self, line: str) -> bool:
+        return line.count(" ") < MAX_BYLINE_WORDS and self.bylines.fullmatch(line) is not None
 
     def is_date(self, line: str) -> bool:
         """Whether a line says nothing but when: a date, a time, an age, a reading time."""
-        if len(line) > MAX_DATE or (len(line) > MAX_AGE and not _DIGIT.search(line)) or not self.date_evidence.search(line):
+        if len(line) > MAX_DATE or (len(line) > MAX_AGE and not _DIGIT.search(line)):
             return False
-        return all(self.date_words.fullmatch(part) for word in _DATE_PARTS(line) for part in word.replace(".", " ").split())
+        for match in _DATE_PARTS(line):  # most lines are none by their first or second word: sooner told than that evidence lacks
+            for part in match[0].replace(".", " ").split():
+                if not self.date_words.fullmatch(part):
+                    return False
+        return self.date_evidence.search(line) is not None
 
     def is_sure(self, lowered: str, found: Set[str]) -> bool:
         """Whether a line in lower case holds one of the letters or words of these languages."""
@@ -66,10 +89,16 @@ class Wording:
         return not self.words.isdisjoint(found) or (not lowered.isascii() and self.letters.search(lowered) is not None)
 
 
-def kind_of(line: str) -> str | None:
-    """The kind of furniture, `date` or `byline` that a line's wording gives away, in any language that there are rules of."""
+def kind_of(line: str, held: int = FOREIGN) -> str | None:
+    """The kind of furniture, `date` or `byline` that a line's wording gives away, in any language that there are rules of.
+
+    `held` is what the line may hold (`models.sight`).
+    """
     lowered = line.lower()
-    bare, found = lowered.strip(_TRIM), {*words(lowered), *("©" if "©" in line else "")}
+    bare = lowered.strip(_TRIM)
+    if not held & FOREIGN:
+        return wordings()[0].kind_of_known(line, bare, held)
+    found = {*words(lowered), *("©" if "©" in line else "")}
     for wording in wordings():
         if kind := wording.kind_of(line, bare, found):
             return kind
@@ -82,15 +111,41 @@ def is_date(line: str) -> bool:
 
 
 @cache
+def signs() -> tuple[dict[str, int], dict[str, int]]:
+    """What a line may hold that begins with a word, and what one may that holds it, by word."""
+    first: dict[str, int] = {}
+    anywhere: dict[str, int] = {}
+
+    def add(signs: dict[str, int], held: int, listed: str) -> None:
+        for word in listed.split():
+            if word.isascii():  # others are foreign by their letters
+                signs[word] = signs.get(word, 0) | held
+
+    for file in _files().values():
+        add(anywhere, FOREIGN, file.get("words", ""))
+        add(anywhere, DATED, file["dates"].get("needs", ""))
+    for table in (english := _files()["en"])["rule"]:
+        add(first, OPENS, table.get("openings", ""))
+        add(anywhere, NEEDS, table.get("needs", ""))
+    add(first, BYLINE, english["bylines"]["openings"])
+    add(anywhere, BYLINE, english["bylines"]["needs"])
+    return first, anywhere
+
+
+@cache
 def wordings() -> tuple[Wording, ...]:
     """English, the other languages in its letters, and those in letters of their own."""
-    files = {path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.toml"))}
+    files = _files()
     english = files.pop("en")
     return (
         _wording([english]),
         _wording([file for file in files.values() if file["words"]]),
         _wording([file for file in files.values() if not file["words"]]),
     )
+
+
+def _files() -> dict[str, dict[str, Any]]:
+    return {path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.toml"))}
 
 
 def _wording(files: Sequence[dict[str, Any]]) -> Wording:

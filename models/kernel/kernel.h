@@ -13,6 +13,7 @@ static inline int is_aligned(const Py_buffer *buffer, size_t size)
 }
 
 /* Add the types of a part to the module: 0, or -1 with an exception set. */
+int add_lines(PyObject *module);
 int add_reading(PyObject *module);
 int add_scorer(PyObject *module);
 

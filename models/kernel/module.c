@@ -5,13 +5,13 @@
 static struct PyModuleDef kernel = {
     PyModuleDef_HEAD_INIT,
     .m_name = "models._kernel",
-    .m_doc = "Words, stems and scores, compiled.",
+    .m_doc = "Lines, stems and scores, compiled.",
     .m_size = -1,
 };
 
 PyMODINIT_FUNC PyInit__kernel(void)
 {
     PyObject *module = hash_init() < 0 ? NULL : PyModule_Create(&kernel);
-    if (module && (add_reading(module) < 0 || add_scorer(module) < 0)) Py_CLEAR(module);
+    if (module && (add_lines(module) < 0 || add_reading(module) < 0 || add_scorer(module) < 0)) Py_CLEAR(module);
     return module;
 }
