@@ -20,15 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models import kernels
-from models.reading import BLOCK, STORY
+from models.reading import BLOCK, N_SHAPES, STORY
 
 Floats = NDArray[np.float64]
 
 STRANGER_CUES = (
     "share_above", "share_head", "share_page", "mass_above", "mass_head", "mass_page", "mass_new", "rarest_above",
     "share_before", "share_after", "near_above", "near_head", "near_rest", "nearest_above", "near_before", "near_after",
-    "mean_above", "above_before", "says_nothing",  # up to here by `Reading.stranger_cues`
-    "continues", "definite", "opens_quote", "dateline", "depth",
+    "mean_above", "above_before", "says_nothing", "continues", "definite", "opens_quote", "dateline", "depth",
 )  # fmt: skip
 OPENING_CUES = (
     "near_block_above", "near_around", "near_head_block", "near_head_above", "share_block_above", "share_head_block",
@@ -36,7 +35,6 @@ OPENING_CUES = (
     "n_words", "is_short", "capitals", "question", "colon", "bullet", "follows_open", "precedes_open", "below_dateline",
     "below_continues", "below_quote", "below_words", "depth", "opens_quote", "strange", "strange_block",
 )  # fmt: skip
-N_SHAPES = 4
 MIN_HEADLINE_WORDS = 5  # below this, a line between paragraphs is more often a crosshead
 MAX_ODDS = 8.0  # that a line is a stranger counts for no more where it is a cue
 
@@ -106,12 +104,16 @@ class Reading:
 
 def stranger_cues(reading: Reading, start: int, end: int) -> Floats:
     """The cues of lines `start` to `end` of a story that begins at `start`: (lines, cues)."""
-    n, n_words = end - start, len(STRANGER_CUES) - N_SHAPES - 1
-    cues = np.empty((n, len(STRANGER_CUES)))
-    reading.words.stranger_cues(start, end, cues)
-    cues[:, n_words:-1] = _SHAPES[np.frombuffer(reading.shapes, np.uint8, n, start)]
-    cues[:, -1] = np.log1p(np.arange(n))
+    cues = np.empty((end - start, len(STRANGER_CUES)))
+    reading.words.stranger_cues(start, end, reading.shapes, cues)
     return cues
+
+
+def stranger_odds(reading: Reading, start: int, end: int, strangers: Linear) -> Floats:
+    """The log-odds of the same lines to be strangers: (lines)."""
+    odds = np.empty(end - start)
+    reading.words.stranger_odds(start, end, reading.shapes, strangers.weights, strangers.bias, odds)
+    return odds
 
 
 def opening_cues(reading: Reading, start: int, candidates: Sequence[int], is_open: Sequence[bool], strangers: Linear) -> Floats:
@@ -121,7 +123,7 @@ def opening_cues(reading: Reading, start: int, candidates: Sequence[int], is_ope
     """
     n = len(reading.texts)
     first, last = max(start, candidates[0] - STORY), min(candidates[-1] + 1 + BLOCK, n)
-    strange = np.clip(strangers.log_odds(stranger_cues(reading, first, last)), -MAX_ODDS, MAX_ODDS).tolist()
+    strange = np.clip(stranger_odds(reading, first, last, strangers), -MAX_ODDS, MAX_ODDS).tolist()
     rows = []
     for index in candidates:
         text = reading.texts[index]
@@ -142,11 +144,10 @@ def opening_cues(reading: Reading, start: int, candidates: Sequence[int], is_ope
 
 
 _CONTINUES, _KNOWN, _QUOTED, _DATELINED = (1 << bit for bit in range(N_SHAPES))
-_SHAPES = (np.arange(2**N_SHAPES)[:, None] >> np.arange(N_SHAPES) & 1).astype(np.float64)
 
 
 def _shape(text: str) -> int:
-    """A row of `_SHAPES`."""
+    """What a line looks like, as bits."""
     opens = _OPENS.match(text)
     shape = 0 if opens is None else _CONTINUES if opens[1] else _KNOWN
     return shape + _QUOTED * (text[:1] in _QUOTES) + _DATELINED * (_DATELINE.match(text) is not None)

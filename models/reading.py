@@ -17,6 +17,7 @@ NEAR = 2  # lines before and after
 AROUND = 3  # lines on either side of a line that may open a story
 BLOCK = 6  # lines under it in which its story shows
 STORY = 100  # lines above it with which it is compared at most
+N_SHAPES = 4  # bits that say of a line what it looks like
 TINY = 1e-9
 
 _STEMS = re.compile(rf"(\w{{3,{STEM}}})\w*")
@@ -69,8 +70,17 @@ class Reading:
         self.sums = np.vstack([np.zeros(self.vectors.shape[1]), np.cumsum(self.vectors, axis=0)])
         self.bounds = np.searchsorted(self.lines, np.arange(len(texts) + 1))
 
-    def stranger_cues(self, start: int, end: int, out: Floats) -> None:
-        """Write the cues of lines `start` to `end` of a story that begins at `start` into the first columns of `out`."""
+    def stranger_odds(self, start: int, end: int, shapes: bytes, weights: Floats, bias: float, out: Floats) -> None:
+        """Write what a linear scorer makes of the cues of lines `start` to `end` into `out`: (lines)."""
+        cues = np.empty((end - start, len(weights)))
+        self.stranger_cues(start, end, shapes, cues)
+        out[:] = cues @ weights + bias
+
+    def stranger_cues(self, start: int, end: int, shapes: bytes, out: Floats) -> None:
+        """Write the cues of lines `start` to `end` of a story that begins at `start` into `out`: (lines, cues).
+
+        `shapes` has a byte for every line, a bit for each of the last cues but one, which is how deep in the story a line stands.
+        """
         n = end - start
         held = slice(self.bounds[start], self.bounds[end])
         order = np.argsort(self.ids[held], kind="stable")
@@ -105,6 +115,7 @@ class Reading:
             _dot(units, _unit(sums[np.minimum(at, N_HEAD)] - sums[0])), _dot(units, _unit(sums[n] - sums[0] - vectors)),
             alike.max(axis=1, initial=0.0), _dot(units, previous), _dot(units, following),
             alike.sum(axis=1) / np.maximum(at, 1), _dot(story, previous), head == 0,
+            *(np.frombuffer(shapes, np.uint8, n, start) >> bit & 1 for bit in range(N_SHAPES)), np.log1p(at),
         ]  # fmt: skip
         for column, values in enumerate(columns):
             out[:, column] = values

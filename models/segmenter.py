@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from models.boilerplate import Boilerplate
 from models.cards import Card, find_cards
-from models.cohesion import Linear, Reading, Vocabulary, opening_cues, stranger_cues
+from models.cohesion import Linear, Reading, Vocabulary, opening_cues, stranger_odds
 from models.furniture import Kind, kind_of
 from models.html import Block
 from models.html_stories import HtmlPage, is_teaser
@@ -147,7 +147,7 @@ class Segmenter:
         while True:  # what is left is judged again, so that cutting it by itself changes nothing
             window = max(begin, split - WINDOW)
             odds = np.full(split - begin, -STRANGER)
-            odds[window - begin :] = self.strangers.log_odds(stranger_cues(reading, window, split))
+            odds[window - begin :] = stranger_odds(reading, window, split, self.strangers)
             may_tease = np.array([line.is_prose and line.n_words <= MAX_TEASER_WORDS for line in content[begin:split]])
             breaks = np.array([line.follows_break for line in content[begin:split]])
             cut = begin + teasers_start(odds, may_tease, breaks)

@@ -17,7 +17,7 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from models.cohesion import Linear, Reading, Vocabulary, opening_cues, stranger_cues
+from models.cohesion import Linear, Reading, Vocabulary, opening_cues, stranger_cues, stranger_odds
 from models.cutting import SHIPPED, segmenter_files
 from models.lines import Line, read_lines, without_margins
 from models.reading import stems
@@ -166,7 +166,7 @@ def _teaser_counts(pages: Sequence[_Page], strangers: Linear) -> NDArray[np.floa
             continue
         words = np.array([line.n_words for line in page.lines])
         may_tease = np.array([line.is_prose and line.n_words <= MAX_TEASER_WORDS for line in page.lines])
-        odds = strangers.log_odds(stranger_cues(page.reading, 0, len(page.lines)))
+        odds = stranger_odds(page.reading, 0, len(page.lines), strangers)
         cut = teasers_start(odds, may_tease, np.zeros(len(page.lines), np.bool_))
         ends = sorted((words[:cut].sum(), words[: page.article].sum()))
         n = len(page.lines)

@@ -7,7 +7,7 @@
 #include <string.h>
 
 enum { STEM = 6, MIN_STEM = 3, N_HEAD = 4, NEAR = 2, AROUND = 3, BLOCK = 6, STORY = 100 };
-enum { N_STRANGER = 19, N_OPENING = 7 };
+enum { N_STRANGER = 19 /* by words */, N_SHAPES = 4, N_CUES = N_STRANGER + N_SHAPES + 1 };
 static const double TINY = 1e-9;
 
 typedef struct {
@@ -39,11 +39,15 @@ typedef struct {
     Seen *seen;           /* (n_ids): for comparing lines; clean between calls */
 } Reading;
 
+/* Eight sums side by side: in one, each addition would wait for the one before. */
 static inline double dot(const double *a, const double *b, Py_ssize_t n)
 {
-    double sum = 0;
-    for (Py_ssize_t i = 0; i < n; i++) sum += a[i] * b[i];
-    return sum;
+    double sums[8] = {0}, rest = 0;
+    Py_ssize_t i = 0;
+    for (; i + 8 <= n; i += 8)
+        for (int k = 0; k < 8; k++) sums[k] += a[i + k] * b[i + k];
+    for (; i < n; i++) rest += a[i] * b[i];
+    return ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7])) + rest;
 }
 
 static inline void minus(double *out, const double *a, const double *b, Py_ssize_t n)
@@ -320,28 +324,15 @@ static void latent_cues(const Reading *self, Py_ssize_t start, Py_ssize_t end, P
     row[16] = i ? dot(unit, units_above, d) / (double)i : 0;
 }
 
-PyDoc_STRVAR(stranger_cues_doc, "stranger_cues(start, end, out)\n--\n\n"
-             "Write the cues of lines `start` to `end` into the first columns of float64 (lines, columns).");
-
-static PyObject *reading_stranger_cues(Reading *self, PyObject *args)
+/* The cues of lines `start` to `end`: (lines, N_CUES). 0, or -1 with an exception set. */
+static int fill_cues(Reading *self, Py_ssize_t start, Py_ssize_t end, const uint8_t *shapes, double *cues)
 {
-    Py_ssize_t start, end;
-    Py_buffer out;
-    if (!PyArg_ParseTuple(args, "nnw*", &start, &end, &out)) return NULL;
-    double *near = NULL;
-    PyObject *result = NULL;
-    if (!in_range(self, start, end)) goto done; /* before anything is reckoned with them */
     Py_ssize_t n = end - start, d = self->n_latent;
-    Py_ssize_t columns = n ? out.len / (Py_ssize_t)sizeof(double) / n : N_STRANGER;
-    if (columns < N_STRANGER || !is_aligned(&out, sizeof(double))) {
-        PyErr_SetString(PyExc_ValueError, "out is too small, or not aligned");
-        goto done;
-    }
-    if (!(near = PyMem_Calloc((size_t)d * 2 + 1, sizeof *near))) {
+    double *near = PyMem_Calloc((size_t)d * 2 + 1, sizeof *near), *units_above = near + d;
+    if (!near) {
         PyErr_NoMemory();
-        goto done;
+        return -1;
     }
-    double *cues = out.buf, *units_above = near + d;
     for (Py_ssize_t i = n - 1; i >= 0; i--) {
         double after = 0;
         for (Py_ssize_t s = self->bounds[start + i]; s < self->bounds[start + i + 1]; s++) {
@@ -350,19 +341,73 @@ static PyObject *reading_stranger_cues(Reading *self, PyObject *args)
             if (seen->last < 0) seen->last = (int32_t)i;
             seen->first = seen->next = (int32_t)i;
         }
-        cues[i * columns + 9] = after;
+        cues[i * N_CUES + 9] = after;
     }
     for (Py_ssize_t i = 0; i < n; i++) {
-        word_cues(self, start, i, cues + i * columns);
-        latent_cues(self, start, end, i, near, units_above, cues + i * columns);
+        double *row = cues + i * N_CUES;
+        word_cues(self, start, i, row);
+        latent_cues(self, start, end, i, near, units_above, row);
+        for (int bit = 0; bit < N_SHAPES; bit++) row[N_STRANGER + bit] = shapes[start + i] >> bit & 1;
+        row[N_CUES - 1] = log1p((double)i);
         for (Py_ssize_t k = 0; k < d; k++) units_above[k] += self->units[(start + i) * d + k];
     }
     for (Py_ssize_t s = self->bounds[start]; s < self->bounds[end]; s++) self->seen[self->ids[s]] = UNSEEN;
-    result = Py_NewRef(Py_None);
-done:
     PyMem_Free(near);
+    return 0;
+}
+
+/* Whether lines may be compared with these shapes, and what is made of them may be written. */
+static int fit(const Reading *self, Py_ssize_t start, Py_ssize_t end, const Py_buffer *shapes, const Py_buffer *out, Py_ssize_t columns)
+{
+    if (!in_range(self, start, end)) return 0; /* before anything is reckoned with them */
+    if (shapes->len == self->n_lines && out->len / columns / (Py_ssize_t)sizeof(double) == end - start &&
+        out->len % (columns * (Py_ssize_t)sizeof(double)) == 0 && is_aligned(out, sizeof(double)))
+        return 1;
+    PyErr_SetString(PyExc_ValueError, "shapes or out are of another size than the lines, or not aligned");
+    return 0;
+}
+
+PyDoc_STRVAR(stranger_cues_doc, "stranger_cues(start, end, shapes, out)\n--\n\n"
+             "Write the cues of lines `start` to `end` into float64 (lines, cues). `shapes` has a byte for every line.");
+
+static PyObject *reading_stranger_cues(Reading *self, PyObject *args)
+{
+    Py_ssize_t start, end;
+    Py_buffer shapes, out;
+    if (!PyArg_ParseTuple(args, "nny*w*", &start, &end, &shapes, &out)) return NULL;
+    int done = fit(self, start, end, &shapes, &out, N_CUES) && fill_cues(self, start, end, shapes.buf, out.buf) == 0;
+    PyBuffer_Release(&shapes);
     PyBuffer_Release(&out);
-    return result;
+    return done ? Py_NewRef(Py_None) : NULL;
+}
+
+PyDoc_STRVAR(stranger_odds_doc, "stranger_odds(start, end, shapes, weights, bias, out)\n--\n\n"
+             "Write what a linear scorer makes of the cues of lines `start` to `end` into float64 (lines).");
+
+static PyObject *reading_stranger_odds(Reading *self, PyObject *args)
+{
+    Py_ssize_t start, end;
+    Py_buffer shapes, weights, out;
+    double bias, *cues = NULL;
+    int done = 0;
+    if (!PyArg_ParseTuple(args, "nny*y*dw*", &start, &end, &shapes, &weights, &bias, &out)) return NULL;
+    if (!fit(self, start, end, &shapes, &out, 1)) goto release;
+    if (weights.len != N_CUES * (Py_ssize_t)sizeof(double) || !is_aligned(&weights, sizeof(double))) {
+        PyErr_SetString(PyExc_ValueError, "there must be a weight for each cue, and aligned");
+        goto release;
+    }
+    if (!(cues = PyMem_Malloc((size_t)(end - start) * N_CUES * sizeof *cues + 1))) {
+        PyErr_NoMemory();
+        goto release;
+    }
+    done = fill_cues(self, start, end, shapes.buf, cues) == 0;
+    for (Py_ssize_t i = 0; done && i < end - start; i++) ((double *)out.buf)[i] = dot(cues + i * N_CUES, weights.buf, N_CUES) + bias;
+release:
+    PyMem_Free(cues);
+    PyBuffer_Release(&shapes);
+    PyBuffer_Release(&weights);
+    PyBuffer_Release(&out);
+    return done ? Py_NewRef(Py_None) : NULL;
 }
 
 /* The share of the stems of lines a to b, by rarity, that stand in lines c to d. */
@@ -417,6 +462,7 @@ static PyObject *reading_opening_cues(Reading *self, PyObject *args)
 
 static PyMethodDef reading_methods[] = {
     {"stranger_cues", (PyCFunction)reading_stranger_cues, METH_VARARGS, stranger_cues_doc},
+    {"stranger_odds", (PyCFunction)reading_stranger_odds, METH_VARARGS, stranger_odds_doc},
     {"opening_cues", (PyCFunction)reading_opening_cues, METH_VARARGS, opening_cues_doc},
     {"share", (PyCFunction)reading_share, METH_VARARGS, share_doc},
     {NULL},
