@@ -16,7 +16,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from models.boilerplate import Boilerplate, surroundings, words_of
+from models.boilerplate import Boilerplate, Surroundings, own_cues, words_of
 from models.lines import read_lines
 from training.corpus import Segment
 from training.pages import ComposedPage, compose
@@ -69,10 +69,12 @@ def _rows(segments: Sequence[Segment], furniture: Sequence[str], article_lines: 
     truth: list[bool] = []
     for page in compose(segments, N_PAGES, seed):
         lines, places = _furnished(page, furniture, article_lines, rng)
-        found, rows = surroundings(list(read_lines("\n".join(lines))))
-        words.extend(words_of(line.text) for line in found)
-        cues.extend(rows)
-        truth.extend(places.get(line.start, False) for line in found)
+        around = Surroundings(list(read_lines("\n".join(lines))))
+        for index in around.candidates():
+            line = around.lines[index]
+            words.append(words_of(line.text))
+            cues.append([*own_cues(line), *around.cues(index)])
+            truth.append(places.get(line.start, False))
     return words, cues, np.array(truth)
 
 
