@@ -10,10 +10,11 @@ pages by `training.cutting` and lie in a release.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import log1p
+from operator import mul
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,10 @@ class Linear:
     def log_odds(self, cues: Floats) -> Floats:
         """One value a row of cues."""
         return np.asarray(cues @ self.weights + self.bias)
+
+    def log_odds_of(self, row: Sequence[float]) -> float:
+        """The value of one row."""
+        return float(sum(map(mul, row, self.weights.tolist()))) + self.bias
 
     def shifted(self, by: float) -> "Linear":
         """The scorer with its log-odds moved."""
@@ -116,31 +121,29 @@ def stranger_odds(reading: Reading, start: int, end: int, strangers: Linear) -> 
     return odds
 
 
-def opening_cues(reading: Reading, start: int, candidates: Sequence[int], is_open: Sequence[bool], strangers: Linear) -> Floats:
-    """The cues of candidate lines, in order, to open another story than the one that begins at `start`: (candidates, cues).
+def opening_cues(
+    reading: Reading, start: int, candidates: Sequence[int], is_open: Sequence[bool], strangers: Linear
+) -> Iterator[list[float]]:
+    """The cues of each candidate line, in order, to open another story than the one that begins at `start`.
 
     `is_open` says of every line of the reading whether it lacks a full stop, as headlines do.
     """
     n = len(reading.texts)
     first, last = max(start, candidates[0] - STORY), min(candidates[-1] + 1 + BLOCK, n)
-    strange = np.clip(stranger_odds(reading, first, last, strangers), -MAX_ODDS, MAX_ODDS).tolist()
-    rows = []
+    strange = [max(-MAX_ODDS, min(MAX_ODDS, odds)) for odds in stranger_odds(reading, first, last, strangers).tolist()]
     for index in candidates:
         text = reading.texts[index]
         words = text.split()
         has_next = index + 1 < n
         below = reading.shapes[index + 1] if has_next else 0
         block = strange[index + 1 - first : index + 1 + BLOCK - first]
-        rows.append(
-            [
-                *reading.words.opening_cues(start, index), log1p(len(words)), len(words) < MIN_HEADLINE_WORDS,
-                sum([word[0].isupper() for word in words]) / len(words), text.endswith("?"), text.endswith(":"),
-                text[0] in _BULLETS, index > 0 and is_open[index - 1], has_next and is_open[index + 1], below >= _DATELINED,
-                below & _CONTINUES, (below & _QUOTED) > 0, log1p(reading.texts[index + 1].count(" ")) if has_next else 0.0,
-                log1p(index - start), text[0] in _QUOTES, strange[index - first], sum(block) / len(block) if block else 0.0,
-            ]
-        )  # fmt: skip
-    return np.array(rows, np.float64).reshape(len(candidates), len(OPENING_CUES))
+        yield [
+            *reading.words.opening_cues(start, index), log1p(len(words)), len(words) < MIN_HEADLINE_WORDS,
+            sum([word[0].isupper() for word in words]) / len(words), text.endswith("?"), text.endswith(":"),
+            text[0] in _BULLETS, index > 0 and is_open[index - 1], has_next and is_open[index + 1], below >= _DATELINED,
+            below & _CONTINUES, (below & _QUOTED) > 0, log1p(reading.texts[index + 1].count(" ")) if has_next else 0.0,
+            log1p(index - start), text[0] in _QUOTES, strange[index - first], sum(block) / len(block) if block else 0.0,
+        ]  # fmt: skip
 
 
 _CONTINUES, _KNOWN, _QUOTED, _DATELINED = (1 << bit for bit in range(N_SHAPES))

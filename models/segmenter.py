@@ -9,9 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-import numpy as np
-from numpy.typing import NDArray
-
 from models.boilerplate import Boilerplate
 from models.cards import Card, find_cards
 from models.cohesion import Linear, Reading, Vocabulary, opening_cues, stranger_odds
@@ -133,8 +130,8 @@ class Segmenter:
         while candidates:
             chunk = candidates[:LOOK_AHEAD]
             above = starts[-1] if starts else start
-            odds = self.openings.log_odds(opening_cues(reading, above, chunk, is_open, self.strangers))
-            found = next((index for index, value in zip(chunk, odds, strict=True) if value > 0), None)
+            rows = opening_cues(reading, above, chunk, is_open, self.strangers)
+            found = next((index for index, row in zip(chunk, rows, strict=True) if self.openings.log_odds_of(row) > 0), None)
             if found is not None:
                 starts.append(found)
             passed = chunk[-1] if found is None else found + 1
@@ -143,13 +140,12 @@ class Segmenter:
 
     def _story_and_teasers(self, content: list[Line], reading: Reading, begin: int, end: int, role: Role) -> list[_Story]:
         """One article, and the teasers of others below it."""
-        split, odds = end, np.empty(0)
+        may_tease = [line.is_prose and line.n_words <= MAX_TEASER_WORDS for line in content[begin:end]]
+        breaks = [line.follows_break for line in content[begin:end]]
+        split = end
         while True:  # what is left is judged again, so that cutting it by itself changes nothing
             window = max(begin, split - WINDOW)
-            odds = np.full(split - begin, -STRANGER)
-            odds[window - begin :] = stranger_odds(reading, window, split, self.strangers)
-            may_tease = np.array([line.is_prose and line.n_words <= MAX_TEASER_WORDS for line in content[begin:split]])
-            breaks = np.array([line.follows_break for line in content[begin:split]])
+            odds = [-STRANGER] * (window - begin) + stranger_odds(reading, window, split, self.strangers).tolist()
             cut = begin + teasers_start(odds, may_tease, breaks)
             if cut == split:
                 break
@@ -163,20 +159,20 @@ def _line(block: Block) -> Line:
     return Line(block.start, block.start + len(block.text), block.text, kind_of(block.text), block.n_words)
 
 
-def teasers_start(log_odds: NDArray[np.float64], may_tease: NDArray[np.bool_], breaks: NDArray[np.bool_]) -> int:
+def teasers_start(log_odds: Sequence[float], may_tease: Sequence[bool], breaks: Sequence[bool]) -> int:
     """Index from which a story's lines are teasers of others, or their number.
 
     The split with the greatest likelihood: where the log-odds of all lines below to be strangers sum highest.
     """
-    values = np.where(may_tease, np.clip(log_odds, -STRANGER, STRANGER), -STRANGER) + BREAK * breaks
-    sums = np.cumsum(values[::-1])[::-1]
-    sums[:2] = -np.inf  # a story has a line and a headline
-    sums[~may_tease] = -np.inf
-    best = int(np.argmax(sums)) if len(sums) else 0
-    return best if len(sums) and sums[best] > MIN_EVIDENCE else len(sums)
+    start, most, total = len(log_odds), MIN_EVIDENCE, 0.0
+    for index in range(len(log_odds) - 1, 1, -1):  # a story has a line and a headline
+        total += BREAK * breaks[index] + (max(-STRANGER, min(STRANGER, log_odds[index])) if may_tease[index] else -STRANGER)
+        if may_tease[index] and total > MIN_EVIDENCE and total >= most:
+            start, most = index, total
+    return start
 
 
-def _body(lines: Sequence[Line], odds: NDArray[np.float64], reading: Reading, begin: int) -> list[Line]:
+def _body(lines: Sequence[Line], odds: Sequence[float], reading: Reading, begin: int) -> list[Line]:
     """An article's lines without lists of strange headlines in it, and without what trails it or stands under its headline and
     says nothing of it: labels, names, prompts. `begin` is the place of the first line in the reading.
     """

@@ -114,7 +114,7 @@ def _candidates(page: _Page, strangers: Linear) -> list[tuple[Floats, list[bool]
     for start, following in zip(starts, [*starts[1:], len(page.lines) - 1], strict=True):
         candidates = [index for index in range(start + 2, following + 1) if is_open[index]]
         if candidates:
-            cues = opening_cues(page.reading, start, candidates, is_open, strangers)
+            cues = np.array(list(opening_cues(page.reading, start, candidates, is_open, strangers)), np.float64)
             found.append((cues, [index in starts for index in candidates]))
     return found
 
@@ -165,9 +165,9 @@ def _teaser_counts(pages: Sequence[_Page], strangers: Linear) -> NDArray[np.floa
         if not page.has_teasers and max(page.stories) > 0:
             continue
         words = np.array([line.n_words for line in page.lines])
-        may_tease = np.array([line.is_prose and line.n_words <= MAX_TEASER_WORDS for line in page.lines])
-        odds = stranger_odds(page.reading, 0, len(page.lines), strangers)
-        cut = teasers_start(odds, may_tease, np.zeros(len(page.lines), np.bool_))
+        may_tease = [line.is_prose and line.n_words <= MAX_TEASER_WORDS for line in page.lines]
+        odds = stranger_odds(page.reading, 0, len(page.lines), strangers).tolist()
+        cut = teasers_start(odds, may_tease, [False] * len(page.lines))
         ends = sorted((words[:cut].sum(), words[: page.article].sum()))
         n = len(page.lines)
         total += [(ends[0] >= 0.9 * ends[1]) + n - max(cut, page.article), 1 + n - cut, 1 + n - page.article]
