@@ -63,14 +63,19 @@ typedef struct {
     uint32_t letters[STEM]; /* of a stem that is not packed */
     uint64_t low;           /* of a packed stem */
     int32_t n;              /* letters; 0: free */
-    int32_t id, row;        /* row: of the vocabulary, or -1 */
+    int32_t id;
 } Stem;
+
+typedef struct {
+    Py_ssize_t last_line; /* in which a stem was seen, or -1 */
+    int32_t row;          /* of the vocabulary, or -1 */
+} Known;
 
 typedef struct {
     Stem *slots;
     Py_ssize_t mask, used;
-    Py_ssize_t *last_line;  /* (room): of every id the line in which it was seen last */
-    int32_t room;           /* of `last_line` and the reading's `weights` */
+    Known *known;           /* (room): by id */
+    int32_t room;           /* of `known` and the reading's `weights` */
 } Stems;
 
 static Stem *stem_slot(const Stems *table, const Key *key)
@@ -106,16 +111,18 @@ static int stem_number(Stems *table, Stem *stem, const Key *key, const Vocabular
     int32_t row = lexicon_find(&v->lexicon, key);
     if (row < v->n_rows) {
         if (reading->n_ids == table->room) {
-            Py_ssize_t *last_line = PyMem_Realloc(table->last_line, (size_t)table->room * 2 * sizeof *last_line);
-            if (!last_line) return -1;
-            table->last_line = last_line;
+            Known *known = PyMem_Realloc(table->known, (size_t)table->room * 2 * sizeof *known);
+            if (!known) return -1;
+            table->known = known;
             double *weights = PyMem_Realloc(reading->weights, (size_t)table->room * 2 * sizeof *weights);
             if (!weights) return -1;
             reading->weights = weights;
             table->room *= 2;
         }
         reading->weights[reading->n_ids] = row < 0 ? v->rarest : v->rarities[row];
-        table->last_line[reading->n_ids] = -1;
+        table->known[reading->n_ids] = (Known){-1, row};
+        const float *vector = v->vectors + (row < 0 ? 0 : (Py_ssize_t)row) * v->n_latent; /* wanted at the end of the line */
+        for (Py_ssize_t i = 0; i < v->n_latent; i += 16) PREFETCH(vector + i);
         stem->id = reading->n_ids++;
     } else {
         stem->id = SILENT;
@@ -123,7 +130,6 @@ static int stem_number(Stems *table, Stem *stem, const Key *key, const Vocabular
     if (key->letters) memcpy(stem->letters, key->letters, (size_t)key->n * sizeof *key->letters);
     stem->low = key->low;
     stem->n = (int32_t)key->n;
-    stem->row = row;
     table->used++;
     return 0;
 }
@@ -160,8 +166,8 @@ static int read_line(Reading *self, const Vocabulary *v, Py_ssize_t line, PyObje
             }
             if (stem_number(table, stem, &key, v, self) < 0) goto no_memory;
         }
-        if (stem->id == SILENT || table->last_line[stem->id] == line) continue;
-        table->last_line[stem->id] = line;
+        if (stem->id == SILENT || table->known[stem->id].last_line == line) continue;
+        table->known[stem->id].last_line = line;
         if (self->n_stems == *ids_room) {
             int32_t *grown = PyMem_Realloc(self->ids, (size_t)(*ids_room * 2) * sizeof *grown);
             if (!grown) goto no_memory;
@@ -169,11 +175,13 @@ static int read_line(Reading *self, const Vocabulary *v, Py_ssize_t line, PyObje
             *ids_room *= 2;
         }
         self->ids[self->n_stems++] = stem->id;
-        if (stem->row >= 0) {
-            double *vector = self->vectors + line * self->n_latent;
-            const float *row = v->vectors + (Py_ssize_t)stem->row * v->n_latent;
-            for (Py_ssize_t i = 0; i < self->n_latent; i++) vector[i] += row[i];
-        }
+    }
+    double *restrict vector = self->vectors + line * self->n_latent;
+    for (Py_ssize_t s = self->bounds[line]; s < self->n_stems; s++) {
+        Py_ssize_t row = table->known[self->ids[s]].row;
+        if (row < 0) continue;
+        const float *restrict added = v->vectors + row * v->n_latent;
+        for (Py_ssize_t i = 0; i < v->n_latent; i++) vector[i] += added[i];
     }
     words_free(&words);
     return 0;
@@ -201,7 +209,7 @@ static PyObject *vocabulary_read(Vocabulary *self, PyObject *texts)
     if (!reading) return NULL;
     Py_ssize_t ids_room = 1024;
     Stems table = {.slots = PyMem_Calloc(1024, sizeof(Stem)), .mask = 1023, .room = 256};
-    table.last_line = PyMem_Malloc((size_t)table.room * sizeof *table.last_line);
+    table.known = PyMem_Malloc((size_t)table.room * sizeof *table.known);
     reading->n_lines = n;
     reading->n_latent = d;
     reading->n_stems = reading->n_ids = 0;
@@ -212,7 +220,7 @@ static PyObject *vocabulary_read(Vocabulary *self, PyObject *texts)
     reading->vectors = PyMem_Calloc((size_t)(n * d) + 1, sizeof *reading->vectors);
     reading->units = PyMem_Calloc((size_t)(n * d) + 1, sizeof *reading->units);
     reading->sums = PyMem_Calloc((size_t)((n + 1) * d) + 1, sizeof *reading->sums);
-    int failed = !table.slots || !table.last_line || !reading->weights || !reading->ids || !reading->bounds || !reading->vectors ||
+    int failed = !table.slots || !table.known || !reading->weights || !reading->ids || !reading->bounds || !reading->vectors ||
                  !reading->units || !reading->sums;
     if (failed) PyErr_NoMemory();
     for (Py_ssize_t line = 0; !failed && line < n; line++) {
@@ -231,7 +239,7 @@ static PyObject *vocabulary_read(Vocabulary *self, PyObject *texts)
             sum[d + i] = sum[i] + vector[i];
         }
     }
-    PyMem_Free(table.last_line);
+    PyMem_Free(table.known);
     PyMem_Free(table.slots);
     if (!failed && !(reading->seen = PyMem_Malloc((size_t)reading->n_ids * sizeof *reading->seen + 1))) {
         PyErr_NoMemory();
