@@ -10,7 +10,7 @@ from typing import Any
 
 from models import kernels, rules
 from models.rules import MAX_DATE, SHORT
-from models.sight import ASKED, DATED, ENDS, FOREIGN, columns
+from models.sight import ASKED, DATED, ENDS, FOREIGN, SHAPED, columns
 
 
 class Kind(StrEnum):
@@ -58,19 +58,24 @@ def kind_of(line: str, held: int = FOREIGN) -> Kind:
         return _short_kind(line)
     if len(line) > MAX_DATE:
         held &= ~DATED
-    if held & ASKED:
-        return _kind(line, held)
+    if held & ASKED and (kind := _worded_kind(line, held)):
+        return kind
+    if held & (SHAPED | FOREIGN):
+        return _shaped_kind(line)
     n_words = line.count(" ") + 1
     return Kind.PROSE if n_words > MAX_HEADLINE_WORDS or (held & ENDS and n_words > MAX_LABEL_WORDS) else Kind.HEADLINE
 
 
-def _kind(line: str, held: int = FOREIGN) -> Kind:
+@lru_cache(maxsize=4096)  # furniture repeats all over a site
+def _short_kind(line: str) -> Kind:
+    return _worded_kind(line, FOREIGN) or _shaped_kind(line)
+
+
+def _worded_kind(line: str, held: int) -> Kind | None:
+    """The kind that a line's wording gives away."""
     if kind := rules.kind_of(line, held):
         return Kind(kind)
-    return Kind.CREDIT if held & (DATED | FOREIGN) and split_credit(line) else _shaped_kind(line)
-
-
-_short_kind = lru_cache(maxsize=4096)(_kind)  # furniture repeats all over a site
+    return Kind.CREDIT if held & (DATED | FOREIGN) and split_credit(line) else None
 
 
 @cache
