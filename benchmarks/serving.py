@@ -47,7 +47,10 @@ def main() -> None:
         ("wiretag, batches of 256", median_us(lambda: release.scorer.score_many(texts[:BATCH]), BATCH)),
         ("scikit-learn, an 8 KB page", median_us(lambda: [pipeline.predict_proba([page]) for page in pages], len(pages))),
         ("wiretag, an 8 KB page", median_us(lambda: [release.scorer.score(page) for page in pages], len(pages))),
-        ("wiretag, an 8 KB page cut and scored", median_us(lambda: [_cut_and_score(release, page) for page in pages], len(pages))),
+        (
+            "wiretag, an 8 KB page cut and scored",
+            median_us(lambda: [_cut_and_score(release, page) for page in pages], len(pages)),
+        ),
     ]
     base = 0.0
     for name, value in rows:

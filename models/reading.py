@@ -70,16 +70,18 @@ class Reading:
         self.sums = np.vstack([np.zeros(self.vectors.shape[1]), np.cumsum(self.vectors, axis=0)])
         self.bounds = np.searchsorted(self.lines, np.arange(len(texts) + 1))
 
-    def stranger_odds(self, start: int, end: int, shapes: bytes, weights: Floats, bias: float, out: Floats) -> None:
+    def stranger_odds(  # noqa: PLR0917 - as the kernel takes them
+        self, start: int, end: int, shapes: bytes, weights: Floats, bias: float, out: Floats
+    ) -> None:
         """Write what a linear scorer makes of the cues of lines `start` to `end` into `out`: (lines)."""
         cues = np.empty((end - start, len(weights)))
         self.stranger_cues(start, end, shapes, cues)
         out[:] = cues @ weights + bias
 
     def stranger_cues(self, start: int, end: int, shapes: bytes, out: Floats) -> None:
-        """Write the cues of lines `start` to `end` of a story that begins at `start` into `out`: (lines, cues).
+        """Write the cues of the lines of a story, `start` to `end`, into `out`: (lines, cues).
 
-        `shapes` has a byte for every line, a bit for each of the last cues but one, which is how deep in the story a line stands.
+        `shapes` has a byte for every line, a bit for each of the last cues but one; that is how deep in the story a line is.
         """
         n = end - start
         held = slice(self.bounds[start], self.bounds[end])

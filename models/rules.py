@@ -76,7 +76,9 @@ class Wording:
         """Whether a line says nothing but when: a date, a time, an age, a reading time."""
         if len(line) > MAX_DATE or (len(line) > MAX_AGE and not _DIGIT.search(line)):
             return False
-        for match in _DATE_PARTS(line):  # most lines are none by their first or second word: sooner told than that evidence lacks
+        for match in _DATE_PARTS(
+            line
+        ):  # most lines are none by their first or second word: sooner told than that evidence lacks
             for part in match[0].replace(".", " ").split():
                 if not self.date_words.fullmatch(part):
                     return False

@@ -1,6 +1,6 @@
-"""What a line may hold, told without trying any rule: most lines of an article begin with no word and hold none that a rule is
-about. The kernel finds the lines of a page and says it of each (`models/kernel/lines.c`); here nothing is known of any line, and
-all rules are tried. The kinds of lines are the same.
+"""What a line may hold, told without trying any rule: most lines of an article begin with no word that a rule is about, and
+hold none. The kernel finds the lines of a page and says it of each (`models/kernel/lines.c`); here nothing is known of any
+line, and all rules are tried. The kinds of lines are the same.
 """
 
 import re

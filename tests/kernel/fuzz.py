@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from models import _kernel as compiled
-from models import reading, scoring, text
+from models import furniture, reading, rules, scoring, text
+from models.cohesion import STRANGER_CUES
+from models.sight import Lines
 
 TOLERANCE = 1e-9
 REFUSED = (TypeError, ValueError, BufferError)  # what a caller is promised for arguments that do not fit together
@@ -28,6 +30,13 @@ PIECES = [
     *("İ", "Σ", "ς", "ΟΔΥΣΣΕΥΣ", "K", "ß", "ẞ", "ǅ", "\ud800", "\udfff", "\x00", "\u0307", "²", "٣", "𝒜", "\U0010ffff"),
 ]  # fmt: skip
 
+
+SIGNS = [
+    *PIECES, *sorted({*rules.signs()[0], *rules.signs()[1]}), *" \t\u2028\xa0.,:|·/-–—#@\"'“”’…()[]0123456789>", "  ", ". ",
+    "The minister left. ", "two days of talks in the north of the country ", " ago", "May 12", "(Photo: AP)", "By Jane Roe", "-30-",
+]  # fmt: skip
+EVERYTHING = Lines([], b"", b"", 0, 0)
+WEIGHTS = np.linspace(-2, 2, len(STRANGER_CUES))
 
 np.seterr(all="ignore")  # what overflows is compared, where it can be
 
@@ -125,8 +134,9 @@ def read(data: bytes) -> None:
     """Lines are read and compared as they are defined to be; places that are not there are refused."""
     source = Bytes(data)
     vocabularies, call, places = source.one_of(VOCABULARIES), source.below(3), [source.below(256) for _ in range(4)]
-    columns, lines = 19 + source.below(3), source.text().split("\n")
+    first_shape, lines = source.below(256), source.text().split("\n")
     n = len(lines)
+    shapes = bytes((first_shape + 7 * index) % 256 for index in range(n))
     ours, theirs = (vocabulary.read(lines) for vocabulary in vocabularies)
     # now and then far outside, where sums overflow
     far = {255: sys.maxsize, 254: -sys.maxsize - 1, 253: n + 1, 252: -1}
@@ -142,11 +152,12 @@ def read(data: bytes) -> None:
             expected = ours.opening_cues(a, b) if is_there else ()
         else:
             is_there = 0 <= a <= b <= n
-            cues = np.zeros((2, b - a if is_there else 1, columns))
-            theirs.stranger_cues(a, b, cues[0])
-            if is_there:
-                ours.stranger_cues(a, b, cues[1])
-            found, expected = cues.reshape(2, -1)
+            cues = np.zeros((2, b - a if is_there else 1, len(STRANGER_CUES)))
+            odds = np.zeros((2, len(cues[0])))
+            for n_th, kernel in enumerate((theirs, ours) if is_there else (theirs,)):
+                kernel.stranger_cues(a, b, shapes, cues[n_th])
+                kernel.stranger_odds(a, b, shapes, WEIGHTS, 0.5, odds[n_th])
+            found, expected = np.hstack([cues.reshape(2, -1), odds])
     except IndexError:
         if is_there:
             raise
@@ -154,6 +165,21 @@ def read(data: bytes) -> None:
     if not is_there:
         raise AssertionError(f"call {call} with {a}, {b}, {c}, {d} of {n} lines was not refused")
     _agree(expected, found, (call, a, b, c, d, lines))
+
+
+def sight(data: bytes) -> None:
+    """Lines are found where they are, and are what all rules together say they are, whichever of them are tried."""
+    source = Bytes(data)
+    is_worded, content = source.below(2), source.text()
+    if is_worded:
+        content = "".join(SIGNS[ord(letter) % len(SIGNS)] for letter in content)
+    found, expected = furniture.reader().read(content), EVERYTHING.read(content)
+    if [line[:3] for line in found] != [line[:3] for line in expected]:
+        raise AssertionError(f"{content!r}: {expected} by the definition, {found} by the kernel")
+    for start, end, _, held in found:
+        line = content[start:end]
+        if (kind := furniture.kind_of(line, held)) is not furniture.kind_of(line):
+            raise AssertionError(f"{line!r}: {furniture.kind_of(line)} by all rules, {kind} by those of {held}")
 
 
 class Spiteful(str):
@@ -241,8 +267,16 @@ def construct(data: bytes) -> None:
         lines = vocabulary.read(texts)
         lines.share(0, 1, 0, 1)
         lines.opening_cues(0, 0)
-        lines.stranger_cues(0, 1, np.zeros((1, 24)))
+        lines.stranger_cues(0, 1, bytes(len(texts)), np.zeros((1, 24)))
+        lines.stranger_odds(0, 1, bytes(len(texts)), _buffer(source, np.zeros(24)), 0.0, np.zeros(1))
     except (*REFUSED, IndexError, RuntimeError):
+        pass
+    try:
+        held = bytes(source.below(256) for _ in stems)
+        compiled.Lines(
+            stems, _buffer(source, np.frombuffer(held, np.uint8)), held, 16 + source.below(32), source.below(256)
+        ).read(content)
+    except (*REFUSED, RuntimeError):
         pass
     Spiteful.prey = []
 

@@ -38,7 +38,7 @@ fi
 
 mkdir -p "$root/var/fuzz"
 failed=()
-for target in score read construct; do
+for target in score read sight construct; do
   mkdir "$aside/$target"
   PYTHONMALLOC='' "$python" "$root/tests/kernel/fuzz.py" "$target" "$aside/$target"
   echo "fuzz: $target for $seconds s"

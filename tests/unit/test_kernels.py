@@ -30,11 +30,17 @@ LINE = st.one_of(
 def _agree(texts: list[str]) -> None:
     ours, theirs = REFERENCE.read(texts), COMPILED.read(texts)
     n = len(texts)
+    shapes = bytes(index * 7 % 16 for index in range(n))
+    weights = np.linspace(-2, 2, len(STRANGER_CUES))
     for start in {0, n // 3}:
         a, b = np.zeros((2, n - start, len(STRANGER_CUES)))
-        ours.stranger_cues(start, n, a)
-        theirs.stranger_cues(start, n, b)
+        ours.stranger_cues(start, n, shapes, a)
+        theirs.stranger_cues(start, n, shapes, b)
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-9)
+        c, d = np.zeros((2, n - start))
+        ours.stranger_odds(start, n, shapes, weights, 0.5, c)
+        theirs.stranger_odds(start, n, shapes, weights, 0.5, d)
+        np.testing.assert_allclose(c, d, rtol=0, atol=1e-8)
         for index in range(start, n):
             np.testing.assert_allclose(ours.opening_cues(start, index), theirs.opening_cues(start, index), rtol=0, atol=1e-9)
     assert ours.share(0, n, 0, n // 2) == pytest.approx(theirs.share(0, n, 0, n // 2), abs=1e-9)
@@ -66,8 +72,8 @@ def _agree_on_stems(texts: list[str]) -> None:
     arguments = (words, np.ones((len(words), 1), np.float32), np.linspace(1, 2, len(words), dtype=np.float32))
     ours, theirs = reading.Vocabulary(*arguments).read(texts), compiled.Vocabulary(*arguments).read(texts)
     a, b = np.zeros((2, len(texts), len(STRANGER_CUES)))
-    ours.stranger_cues(0, len(texts), a)
-    theirs.stranger_cues(0, len(texts), b)
+    ours.stranger_cues(0, len(texts), bytes(len(texts)), a)
+    theirs.stranger_cues(0, len(texts), bytes(len(texts)), b)
     np.testing.assert_allclose(a, b, rtol=0, atol=1e-7)
 
 
@@ -90,16 +96,25 @@ def test_places_outside_are_refused() -> None:
     """So are lines that are not there, and room that is too small."""
     lines = COMPILED.read(["one two three", "four five"])
     for call in (
-        lambda: lines.stranger_cues(0, 3, np.zeros((3, 24))),
-        lambda: lines.stranger_cues(-1, 1, np.zeros((2, 24))),
+        lambda: lines.stranger_cues(0, 3, bytes(2), np.zeros((3, 24))),
+        lambda: lines.stranger_cues(-1, 1, bytes(2), np.zeros((2, 24))),
+        lambda: lines.stranger_odds(0, 3, bytes(2), np.zeros(24), 0.0, np.zeros(3)),
         lambda: lines.opening_cues(0, 2),
         lambda: lines.share(0, 1, 1, 5),
-        lambda: lines.stranger_cues(-sys.maxsize - 1, sys.maxsize, np.zeros((2, 24))),
+        lambda: lines.stranger_cues(-sys.maxsize - 1, sys.maxsize, bytes(2), np.zeros((2, 24))),
     ):
         with pytest.raises(IndexError):
             call()
-    with pytest.raises(ValueError, match="too small"):
-        lines.stranger_cues(0, 2, np.zeros(3))
+    for call in (
+        lambda: lines.stranger_cues(0, 2, bytes(2), np.zeros(3)),
+        lambda: lines.stranger_cues(0, 2, bytes(2), np.zeros((3, 24))),
+        lambda: lines.stranger_cues(0, 2, bytes(1), np.zeros((2, 24))),
+        lambda: lines.stranger_odds(0, 2, bytes(3), np.zeros(24), 0.0, np.zeros(2)),
+        lambda: lines.stranger_odds(0, 2, bytes(2), np.zeros(23), 0.0, np.zeros(2)),
+        lambda: lines.stranger_odds(0, 2, bytes(2), np.zeros(24), 0.0, np.zeros(1)),
+    ):
+        with pytest.raises(ValueError, match=r"of another size|a weight for each"):
+            call()
 
 
 def _random_model(words: list[str], seed: int) -> tuple[object, ...]:
@@ -322,7 +337,7 @@ def test_numbers_that_are_not_aligned_are_refused() -> None:
     with pytest.raises(ValueError, match="aligned"):
         SCORERS[1].score_many(["text"], np.frombuffer(bytearray(25), np.uint8)[1:])
     with pytest.raises(ValueError, match="aligned"):
-        COMPILED.read(["text"]).stranger_cues(0, 1, np.frombuffer(bytearray(24 * 8 + 1), np.uint8)[1:])
+        COMPILED.read(["text"]).stranger_cues(0, 1, bytes(1), np.frombuffer(bytearray(24 * 8 + 1), np.uint8)[1:])
 
 
 def test_no_page_makes_reading_slow() -> None:
