@@ -71,13 +71,16 @@ class Element:
     parent: "Element | None"
     names: frozenset[str]
     depth: int = 0
+    is_heading: bool = False  # or stands in one
     n_paragraphs: int = 0
     n_words: int = 0
     n_titles: int = 0
 
     def inner(self, tag: str, names: frozenset[str]) -> "Element":
         """An element within this one."""
-        return Element(tag, self, names, self.depth + 1) if self.depth < MAX_DEPTH else self
+        if self.depth >= MAX_DEPTH:
+            return self
+        return Element(tag, self, names, self.depth + 1, self.is_heading or tag in _HEADINGS)
 
     def ancestors(self) -> "Iterator[Element]":
         """The element and those around it, innermost first."""
@@ -104,7 +107,7 @@ class Block:
     @property
     def is_heading(self) -> bool:
         """Whether it stands in a heading."""
-        return any(element.tag in _HEADINGS for element in self.element.ancestors())
+        return self.element.is_heading
 
     @property
     def is_paragraph(self) -> bool:
@@ -295,7 +298,8 @@ def _count(blocks: Sequence[Block]) -> None:
         for element in block.element.ancestors():
             element.n_paragraphs = element.n_words = element.n_titles = 0
     for block in blocks:
+        is_paragraph, n_words, is_title = block.is_paragraph, block.n_words, block.is_title
         for element in block.element.ancestors():
-            element.n_paragraphs += block.is_paragraph
-            element.n_words += block.n_words
-            element.n_titles += block.is_title
+            element.n_paragraphs += is_paragraph
+            element.n_words += n_words
+            element.n_titles += is_title

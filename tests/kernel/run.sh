@@ -21,7 +21,7 @@ cd "$aside"
 PYTHONPATH="$aside" LD_PRELOAD="$(gcc -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0 "$python" -c "import models._kernel as k, sys; sys.exit(not k.__file__.startswith(\"$aside\"))"
 # Python's own allocator would hide what lies next to a block
 LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)" ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc \
-  PYTHONPATH="$aside" timeout 600 "$python" -m pytest -q -p no:cacheprovider tests/unit/test_kernels.py
+  PYTHONPATH="$aside" timeout 600 "$python" -m pytest -q -p no:cacheprovider tests/unit/test_kernels.py tests/unit/test_sight.py
 gcc -shared -fPIC -g -O1 -fsanitize=thread -I"$include" "$aside"/models/kernel/*.c -o "$aside/models/_kernel$suffix"
 LD_PRELOAD="$(gcc -print-file-name=libtsan.so)" PYTHONPATH="$aside" timeout 300 "$python" -m pytest -q -p no:cacheprovider \
   tests/unit/test_kernels.py -k threads
