@@ -76,12 +76,10 @@ class Wording:
         """Whether a line says nothing but when: a date, a time, an age, a reading time."""
         if len(line) > MAX_DATE or (len(line) > MAX_AGE and not _DIGIT.search(line)):
             return False
-        for match in _DATE_PARTS(
-            line
-        ):  # most lines are none by their first or second word: sooner told than that evidence lacks
-            for part in match[0].replace(".", " ").split():
-                if not self.date_words.fullmatch(part):
-                    return False
+        # most lines are none by their first or second word, which is sooner told than that evidence lacks
+        for match in _DATE_PARTS(line):
+            if not all(map(self.date_words.fullmatch, match[0].replace(".", " ").split())):
+                return False
         return self.date_evidence.search(line) is not None
 
     def is_sure(self, lowered: str, found: Set[str]) -> bool:
@@ -137,15 +135,15 @@ def signs() -> tuple[dict[str, int], dict[str, int]]:
 @cache
 def wordings() -> tuple[Wording, ...]:
     """English, the other languages in its letters, and those in letters of their own."""
-    files = _files()
-    english = files.pop("en")
+    others = [file for language, file in _files().items() if language != "en"]
     return (
-        _wording([english]),
-        _wording([file for file in files.values() if file["words"]]),
-        _wording([file for file in files.values() if not file["words"]]),
+        _wording([_files()["en"]]),
+        _wording([file for file in others if file["words"]]),
+        _wording([file for file in others if not file["words"]]),
     )
 
 
+@cache
 def _files() -> dict[str, dict[str, Any]]:
     return {path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.toml"))}
 
