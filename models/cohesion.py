@@ -41,12 +41,12 @@ MAX_ODDS = 8.0  # that a line is a stranger counts for no more where it is a cue
 
 _OPENS = re.compile(
     r"""["“'‘]?(?:(he|she|it|they|his|her|its|their|this|that|these|those|but|and|however|also|such|others|another|both|"""
-    r"""asked|earlier|there|so|or|if|we|our|you|i)|the|meanwhile|still|yet|some|according|later|while|since)\b""",
-    re.IGNORECASE,
+    r"""asked|earlier|there|so|or|if|we|our|you|i)|the|meanwhile|still|yet|some|according|later|while|since)\b"""
 )
+_OPENING = 16  # letters in which one of them, and the end of it, stands
 _DATELINE = re.compile(
     r"[A-Z][A-Z .,'’-]{2,40}(?:,? [A-Z][a-z]+\.? \d{1,2})?[^.]{0,25}(?:—|–| -|--|\()"
-    r"|[A-Z]\w+(?: \w+)?, [A-Z][a-z]+\.? \d{1,2} [(—–-]"
+    r"|[A-Z]\w++(?: \w++)?, [A-Z][a-z]+\.? \d{1,2} [(—–-]"
 )
 _QUOTES = frozenset("\"“”'‘«„")
 _BULLETS = frozenset("-–—•·*#>")
@@ -151,6 +151,6 @@ _CONTINUES, _KNOWN, _QUOTED, _DATELINED = (1 << bit for bit in range(N_SHAPES))
 
 def _shape(text: str) -> int:
     """What a line looks like, as bits."""
-    opens = _OPENS.match(text)
+    opens = _OPENS.match(text[:_OPENING].lower())
     shape = 0 if opens is None else _CONTINUES if opens[1] else _KNOWN
     return shape + _QUOTED * (text[:1] in _QUOTES) + _DATELINED * (_DATELINE.match(text) is not None)
