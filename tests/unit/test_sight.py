@@ -64,6 +64,7 @@ def _held(line: str) -> int:
     return int(held)
 
 
+@settings(deadline=None)  # the first reads the rules
 @given(
     st.text(max_size=300)
     | st.lists(st.sampled_from(["a", "ж", " ", "\n", "\r", "\x0b", "\x1c", "\x1f", "\x85", "\u2028", "\xa0"])).map("".join)
