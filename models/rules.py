@@ -37,40 +37,24 @@ class Wording:
     words: frozenset[str]
     is_latin: bool  # whether shorter lines may be of the language without them
 
-    def kind_of(self, line: str, bare: str, found: Set[str]) -> str | None:
+    def kind_of(self, line: str, bare: str, found: Set[str], held: int) -> str | None:
         """The kind of furniture, `date` or `byline` that a line's wording gives away.
 
-        `bare` is the line in lower case without what trails it, `found` are its words.
+        `bare` is the line in lower case without what trails it, `found` are its words, `held` is what it may hold.
         """
         is_sure = self.is_sure(bare, found)
         if not is_sure and not (self.is_latin and len(line) <= SHORT):
             return None
-        if match := self.plain.fullmatch(bare) or (self.wild.fullmatch(bare) if is_sure else None):
+        tries_openings = held & (OPENS | FOREIGN)
+        if tries_openings and (match := self.plain.fullmatch(bare) or (self.wild.fullmatch(bare) if is_sure else None)):
             return str(match.lastgroup).partition("_")[0]
-        if kind := self._needing_kind(bare, found):
-            return kind
-        if self.is_date(line):
-            return "date"
-        return "byline" if self._is_byline(line) else None
-
-    def kind_of_known(self, line: str, bare: str, held: int) -> str | None:
-        """The same of a line of which it is known what it may hold: only such rules are tried."""
-        if held & OPENS and (match := self.plain.fullmatch(bare)):
-            return str(match.lastgroup).partition("_")[0]
-        if held & NEEDS and (kind := self._needing_kind(bare, {*words(bare)})):
-            return kind
-        if held & DATED and self.is_date(line):
-            return "date"
-        return "byline" if held & BYLINE and self._is_byline(line) else None
-
-    def _needing_kind(self, bare: str, found: Set[str]) -> str | None:
         for kind, pattern, needed in self.needing:
             if not needed.isdisjoint(found) and pattern.fullmatch(bare):
                 return kind
-        return None
-
-    def _is_byline(self, line: str) -> bool:
-        return line.count(" ") < MAX_BYLINE_WORDS and self.bylines.fullmatch(line) is not None
+        if held & (DATED | FOREIGN) and self.is_date(line):
+            return "date"
+        may_be_byline = held & (BYLINE | FOREIGN) and line.count(" ") < MAX_BYLINE_WORDS
+        return "byline" if may_be_byline and self.bylines.fullmatch(line) else None
 
     def is_date(self, line: str) -> bool:
         """Whether a line says nothing but when: a date, a time, an age, a reading time."""
@@ -95,12 +79,11 @@ def kind_of(line: str, held: int = FOREIGN) -> str | None:
     `held` is what the line may hold (`models.sight`).
     """
     lowered = line.lower()
-    bare = lowered.strip(_TRIM)
-    if not held & FOREIGN:
-        return wordings()[0].kind_of_known(line, bare, held)
-    found = {*words(lowered), *("©" if "©" in line else "")}
-    for wording in wordings():
-        if kind := wording.kind_of(line, bare, found):
+    bare, found = lowered.strip(_TRIM), frozenset[str]()
+    if held & (NEEDS | FOREIGN):
+        found = frozenset((*words(lowered), *("©" if "©" in line else "")))
+    for wording in wordings() if held & FOREIGN else wordings()[:1]:
+        if kind := wording.kind_of(line, bare, found, held):
             return kind
     return None
 

@@ -1,12 +1,13 @@
-/* The lines of a page, and what each of them may hold: rules are tried only on lines that they could be about. For lines of which
- * nothing is known, `models/sight.py` says the same with everything; tests hold the kinds of lines together. */
+/* The lines of a page, and what each of them may hold, so that rules are tried only on lines that they could be about. The
+ * definition in `models/sight.py` knows nothing of any line, and has all rules tried; tests hold the kinds of lines together. */
 #include "kernel.h"
 #include "lexicon.h"
 
 #include <string.h>
 
 enum { OPENS = 1, NEEDS = 2, FOREIGN = 4, DATED = 8, BYLINE = 16, SHAPED = 32, ENDS = 64, RUNS_ON = 128 }; /* as in `models/sight.py` */
-enum { TAIL = 16 /* letters in which a line's last sentence ends */, BEGINNING = 4 /* letters of a word that may count for it */ };
+enum { TAIL = 16 /* letters in which a line's last sentence ends, as `END` in `models/furniture.py` */ };
+enum { BEGINNING = 4 /* letters of a word that may count for it */ };
 
 typedef struct {
     PyObject_HEAD
@@ -44,12 +45,12 @@ static inline int closes(Py_UCS4 c)
     return c == '\'' || c == '"' || c == 0x2019 || c == 0x201D || c == ')' || c == ']';
 }
 
-/* Whether a sentence ends with a line of at least TAIL letters: ENDS, 0, or SHAPED where it takes a closer look. */
+/* Whether a sentence ends with a line of more than TAIL letters: ENDS, 0, or SHAPED where it takes a closer look. */
 static inline uint8_t end_of(int kind, const void *data, Py_ssize_t end)
 {
     Py_ssize_t at = end, limit = end - TAIL;
     while (at > limit && closes(PyUnicode_READ(kind, data, at - 1))) at--;
-    if (at == limit) return SHAPED;
+    if (at == limit) return 0; /* no mark is within reach */
     Py_UCS4 mark = PyUnicode_READ(kind, data, at - 1);
     if (mark == '.' || mark == '!' || mark == '?' || mark == 0x2026) return ENDS;
     for (at = end; at > limit && PyUnicode_READ(kind, data, at - 1) != ' '; at--) {

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from models import furniture, kernels, rules
+from models import furniture, kernels, lines, rules
 from models.furniture import MAX_FURNITURE, kind_of, reader
 from models.rules import FOLDER, SHORT
 from models.sight import ASKED, BYLINE, DATED, FOREIGN, NEEDS, OPENS, Lines
@@ -17,45 +17,15 @@ from training.corpus import CORPUS_DIR, read_segments
 ENGLISH = tomllib.loads((FOLDER / "en.toml").read_text(encoding="utf-8"))
 EVERYTHING = Lines([], b"", b"", 0, 0)
 PLAIN = "".join(map(chr, range(32, 127))) + "‘’“”–—…"
-PIECES = [
-    *sorted({*rules.signs()[0], *rules.signs()[1]}),
-    *(
-        ".",
-        ",",
-        ": ",
-        " | ",
-        " / ",
-        " > ",
-        "  ",
-        " – ",
-        " - ",
-        "(",
-        ")",
-        "[",
-        "]",
-        "“",
-        "’",
-        "…",
-        ". ",
-        '!"',
-        "#",
-        "@",
-        "\t",
-        "\xa0",
-    ),
-    *(
-        "10",
-        "2024",
-        "12 May",
-        "3 hours ago",
-        "-30-",
-        "The minister left for talks ",
-        "in the north of the country ",
-        "Kim ",
-        "É",
-    ),
-    *(example for rule in ENGLISH["rule"] for example in rule["examples"]),
-]
+SIGNS = sorted({*rules.signs()[0], *rules.signs()[1]})
+EXAMPLES = [example for rule in ENGLISH["rule"] for example in rule["examples"]]
+NEUTRAL = ["The minister left for talks", "in the north of the country", "Kim", "of grain", "and snow", "É", "Two"]
+DATES = ["10", "2024", "12 May", "3 hours ago", "-30-"]
+MARKS = [*".,:;!?…|/>–—-()[]“”‘’\"'#@_", "  ", "\t", "\xa0", '."', "!)", "?’]"]
+PIECE = st.one_of(*map(st.sampled_from, (NEUTRAL, NEUTRAL, SIGNS, EXAMPLES, DATES, MARKS)))
+LINE = st.lists(st.tuples(PIECE, st.sampled_from([" ", " ", ""])), min_size=1, max_size=12).map(
+    lambda pieces: "".join(part for piece in pieces for part in piece)
+)
 needs_kernel = pytest.mark.skipif(kernels.name() != "compiled", reason="without the kernel nothing is told at sight")
 
 
@@ -75,14 +45,60 @@ def test_lines_stand_where_they_stand(page: str) -> None:
 
 
 @settings(max_examples=1_000, deadline=None)
-@given(
-    st.lists(st.sampled_from(PIECES), min_size=1, max_size=14).map(" ".join)
-    | st.lists(st.sampled_from(PIECES), min_size=1).map("".join)
-)
+@given(LINE)
 def test_any_line_is_of_the_kind_that_all_rules_give_it(page: str) -> None:
     """A rule that is not tried would not have matched."""
     for start, end, _, held in reader().read(page):
         assert kind_of(page[start:end], held) is kind_of(page[start:end])
+
+
+ENDS = [
+    *".!?…:,;-",
+    '."',
+    "!)",
+    "?’]",
+    " -30-",
+    ". -30-",
+    ". (12)",
+    " 12",
+    ".12",
+    "_",
+    '."' + "'" * 14,
+    '."' + "'" * 15,
+    "a)",
+    "",
+]
+ITEMS = ["Harbours", "Rivers and lakes", "Kim", "Snow", "Wool", "Salt", "Bridges"]
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize(
+    "start", ["Officials of both towns met on the bridge at noon", "Officialsofbothtownsmet onthebridgeatnoontoday"]
+)
+def test_ends_of_lines_are_told_from_one_another(start: str, end: str) -> None:
+    """With and without a full stop, and with what may follow one."""
+    assert kind_of(start + end, _held(start + end)) is kind_of(start + end)
+
+
+@pytest.mark.parametrize(
+    "between", [" | ", "|", " / ", "/", " > ", "  ", "   ", "\t", " \x1f ", " \xa0 ", " · ", " – ", ", ", " "]
+)
+def test_menus_are_told_from_lines(between: str) -> None:
+    """Whatever stands between their items."""
+    line = between.join(ITEMS)
+    assert len(line) > SHORT
+    assert kind_of(line, _held(line)) is kind_of(line)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(LINE, max_size=8), st.sampled_from(["\n", "\n\n", "\r\n", "\n\n\n\n\n"]))
+def test_lines_are_joined_alike(texts: list[str], between: str) -> None:
+    """Where a paragraph is wrapped, whatever was told of its lines."""
+    page = between.join(texts)
+    found = list(lines.read_lines(page))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lines, "reader", lambda: EVERYTHING)
+        assert found == list(lines.read_lines(page))
 
 
 def test_lines_of_stories_are_of_the_kind_that_all_rules_give_them() -> None:
