@@ -9,7 +9,7 @@ from collections.abc import Mapping
 # What a line may hold. FOREIGN is anything; the others are of lines in English alone.
 OPENS = 1  # it begins as a rule does that has `openings`
 NEEDS = 2  # a word that a rule needs
-FOREIGN = 4  # letters or words of other languages, or other characters than prose in English has
+FOREIGN = 4  # letters or words of other languages, or other characters than prose in English has, or no letter or digit at all
 DATED = 8  # a digit, or a word that dates need
 BYLINE = 16
 SHAPED = 32  # marks between the items of a menu, or an end that needs a closer look

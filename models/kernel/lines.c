@@ -60,11 +60,22 @@ static inline uint8_t end_of(int kind, const void *data, Py_ssize_t end)
     return SHAPED; /* the end mark of an agency may follow the sentence */
 }
 
+/* Whether a line has a letter or a digit of English: one of marks alone is furniture by its shape. */
+static inline int says_anything(int kind, const void *data, Py_ssize_t start, Py_ssize_t end)
+{
+    for (Py_ssize_t at = start; at < end; at++) {
+        Py_UCS4 c = PyUnicode_READ(kind, data, at);
+        if (is_letter(c) || is_digit(c)) return 1;
+    }
+    return 0;
+}
+
 /* What a line may hold. */
 static inline uint8_t look(const Lines *self, int kind, const void *data, Py_ssize_t start, Py_ssize_t end)
 {
     Py_UCS4 c = PyUnicode_READ(kind, data, start);
     int is_first = is_letter(c);
+    if (!is_first && !says_anything(kind, data, start, end)) return FOREIGN;
     uint8_t held = is_first || c == '"' || c == '\'' || c == 0x201C || c == 0x2018 ? 0 : OPENS | BYLINE;
     for (Py_ssize_t at = start; at < end;) {
         c = PyUnicode_READ(kind, data, at);

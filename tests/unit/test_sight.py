@@ -90,6 +90,15 @@ def test_menus_are_told_from_lines(between: str) -> None:
     assert kind_of(line, _held(line)) is kind_of(line)
 
 
+@pytest.mark.parametrize("length", [SHORT + 1, 80, 81, MAX_FURNITURE])  # a rule has runs of up to 80
+@pytest.mark.parametrize("marks", ["_", "-", "—", "_ - ", "- ", ")", '"', "“", "_'"])
+@pytest.mark.parametrize("end", ["", ".", "_", ")", "...", " -", " 1", "a", "é"])
+def test_lines_of_marks_alone_are_told_from_those_that_say_something(marks: str, length: int, end: str) -> None:
+    """However long, and whatever they end in."""
+    line = (marks * length)[: length - len(end)] + end
+    assert kind_of(line, _held(line)) is kind_of(line)
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.lists(LINE, max_size=8), st.sampled_from(["\n", "\n\n", "\r\n", "\n\n\n\n\n"]))
 def test_lines_are_joined_alike(texts: list[str], between: str) -> None:
