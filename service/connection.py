@@ -98,7 +98,7 @@ class RequestBody(Body):  # type: ignore[misc]
         self._is_awaited = request._expected_100_continue
         request._expected_100_continue = False  # it is sent with the first read, so that a refused upload never comes
         self._closes_anyhow = request.must_close
-        request.must_close = request.must_close or not connection.is_whole
+        request.must_close = request.must_close or not (connection.is_whole or self._is_read())
 
     def await_each(self, seconds: float) -> None:
         """From here on each read may wait so long: a stream's client sends when it has something."""
@@ -109,6 +109,13 @@ class RequestBody(Body):  # type: ignore[misc]
         if self._is_awaited:
             self._is_awaited = False
             self._connection.sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def read(self, size: int | None = None) -> bytes:
+        """The next bytes, all that there are where no `size` is given."""
+        if self._is_read() and not self.buf.tell():
+            return b""  # as would come of asking on, which is done four times a request
+        data: bytes = super().read(size)
+        return data
 
     def _read_reader(self, size: int) -> bytes:
         self._begin()

@@ -130,11 +130,15 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             rest = conn.sock.let_go()
         except OSError:
             rest, is_kept = bytearray(), False
+        if is_kept and not rest:
+            self.pending_conns.remove(conn)  # it stays in the poller
+            self._await_next(conn, is_next=True)
+            return
         self._forget(conn)
         if rest:
             self._submit(conn, partial(self._send, conn, rest, is_kept))
         else:
-            self._finish(conn, is_kept, is_next=True)
+            self._finish(conn, is_kept=False)
 
     def _send(self, conn: Connection, rest: bytearray, is_kept: bool) -> bool:
         conn.sock.sendall(rest)
@@ -165,24 +169,28 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._n_unfinished -= not conn.is_whole
         self._finish(conn, not fs.cancelled() and fs.exception() is None and fs.result() is True)
 
-    def _finish(self, conn: Connection, is_kept: bool, is_next: bool = False) -> None:
+    def _finish(self, conn: Connection, is_kept: bool) -> None:
         try:
             conn.sock.setblocking(False)
             if not is_kept:
                 self._see_off(conn)
                 return
-            conn.gathered += conn.parser.unreader.take_buffered()  # the next request, sent without waiting for the answer
             self.poller.register(conn.sock, EVENT_READ, partial(self._on_readable, conn))
-            if conn.gathered:
-                self._expect(conn)
-                self._on_readable(conn, is_next=is_next)
-                return
-            conn.set_timeout()
-            if not self.alive:
-                conn.timeout = min(conn.timeout, time.monotonic() + STOP_KEEPALIVE_LINGER)
-            self.keepalived_conns.append(conn)
+            self._await_next(conn, is_next=False)
         except Exception:  # as in gunicorn: whatever it is, this connection is over and the loop goes on
             self._drop(conn)
+
+    def _await_next(self, conn: Connection, is_next: bool) -> None:
+        """Keep a connection for its next request, which may be there; it is in the poller."""
+        conn.gathered += conn.parser.unreader.take_buffered()  # sent without waiting for the answer
+        if conn.gathered:
+            self._expect(conn)
+            self._on_readable(conn, is_next=is_next)
+            return
+        conn.set_timeout()
+        if not self.alive:
+            conn.timeout = min(conn.timeout, time.monotonic() + STOP_KEEPALIVE_LINGER)
+        self.keepalived_conns.append(conn)
 
     def _see_off(self, conn: Connection) -> None:
         """Close our side and read what the client still sends, so that its kernel does not throw our answer away."""
