@@ -1,14 +1,14 @@
 """The application factory."""
 
+import os
 import re
 import time
-import uuid
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Response
 from flask.globals import app_ctx
 
 from models.release import Release
@@ -35,7 +35,7 @@ from service import (
 )
 from service.metrics import metrics
 from service.settings import Settings
-from service.wire import check_query, make_types_ready
+from service.wire import check_query, make_types_ready, this_request
 
 log = structlog.get_logger()
 _HEADERS = (  # of every response; a view may set its own instead, with names written as here
@@ -103,18 +103,20 @@ def _with_headers(serve: Any, environ: Any, start_response: Any) -> Any:
 
 
 def _begin() -> None:
-    given = request.headers.get("X-Request-ID", "")
-    g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
-    g.started = time.perf_counter()
-    check_query(request)
+    asked, of = this_request(), app_ctx.g
+    given = asked.headers.get("X-Request-ID", "")
+    of.request_id = given if _REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
+    of.started = time.perf_counter()
+    check_query(asked)
 
 
 def _finish(response: Response) -> Response:
-    response.headers.add("X-Request-ID", g.request_id)
-    if version := g.get("model_version"):
+    asked, of = this_request(), app_ctx.g
+    response.headers.add("X-Request-ID", of.request_id)
+    if version := of.get("model_version"):
         response.headers.add("X-Model-Version", version)
-    route = request.url_rule.rule if request.url_rule else None
-    record = partial(_record, app_ctx.g, route, request.method, response.status_code, response.is_streamed)
+    route = asked.url_rule.rule if asked.url_rule else None
+    record = partial(_record, of, route, asked.method, response.status_code, response.is_streamed)
     if response.is_streamed:
         response.call_on_close(record)  # only then is known how long it took
     else:

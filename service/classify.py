@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, Response, current_app, g, request
+from flask import Blueprint, Response, current_app, g
 
 from models.duplicates import Seen
 from models.errors import InputError
@@ -18,7 +18,7 @@ from service.openapi import operation
 from service.problems import problem_of
 from service.schema import STREAM_TYPE, Call, Lines, Query, RequestBody, Text, Unusable, read_call
 from service.streaming import stream
-from service.wire import json_response
+from service.wire import json_response, this_request
 
 blueprint = Blueprint("classify", __name__)
 
@@ -45,9 +45,10 @@ def post() -> Response:
     at_work.refuse_if_full()
     release = serving()
     settings = current_app.config["WIRETAG_SETTINGS"]
-    if request.mimetype == STREAM_TYPE:
+    asked = this_request()
+    if asked.mimetype == STREAM_TYPE:
         return stream(release, settings)
-    call = read_call(request, settings)
+    call = read_call(asked, settings)
     check_options(release, call.options)
     g.documents = len(call.documents)
     with at_work.turn() as deadline:
