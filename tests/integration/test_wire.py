@@ -143,6 +143,8 @@ def test_an_upload_is_asked_for_before_it_comes(server: Running) -> None:
     """`Expect: 100-continue` is answered when the body is wanted, and with the refusal when it is not."""
     statuses, _, closed = _send(server, _request(TEXT, b"Expect: 100-continue") + _request())
     assert (statuses, closed) == ([100, 200, 200], False)
+    statuses, _, closed = _send(server, _request(b"", b"Expect: 100-continue") + _request())
+    assert (statuses, closed) == ([400, 200], False)  # there is no body to ask for
     head = _request(b"", b"Expect: 100-continue", b"Content-Length: 99000000", length=False)
     statuses, answer, closed = _send(server, head)
     assert (statuses, closed) == ([413], True)
