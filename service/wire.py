@@ -30,18 +30,24 @@ def check_query(request: Request) -> None:
 
 def read_body(request: Request, settings: Settings) -> bytes:
     """The whole body. Raises `Problem` for one that is too long or breaks off."""
+    length = request.content_length
+    body: bytes | None
     try:
-        body = request.get_data(cache=False)
+        if length is not None and length <= settings.max_body:
+            body = request.environ["wsgi.input"].read(length)  # as `get_data` does, which counts along for 6 µs more
+        else:
+            body = request.get_data(cache=False)
     except RequestEntityTooLarge:
         body = None
-    except ClientDisconnected as error:
-        if isinstance(error.__context__, TimeoutError):
-            raise Problem(408, error.__context__.strerror or "the body comes too slowly") from None
+    except (ClientDisconnected, OSError) as error:
+        cause = error if isinstance(error, OSError) else error.__context__
+        if isinstance(cause, TimeoutError):
+            raise Problem(408, cause.strerror or "the body comes too slowly") from None
         raise Problem(400, "the body broke off before its end; send it again") from None
     if body is None or len(body) > settings.max_body:  # chunks tell their length only when they are read
         raise Problem(413, f"the body is over {settings.max_body:,} bytes; send fewer or shorter documents a request")
-    if len(body) < (request.content_length or 0):
-        raise Problem(400, f"the body broke off after {len(body):,} of {request.content_length:,} bytes; send it again")
+    if len(body) < (length or 0):
+        raise Problem(400, f"the body broke off after {len(body):,} of {length:,} bytes; send it again")
     return body
 
 
