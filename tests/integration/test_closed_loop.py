@@ -49,6 +49,12 @@ def _retrain(desk: Path, registry: Registry, database: str) -> Result:
     return CliRunner().invoke(wiretag, [*command, "--database", database, "--behaviour", str(desk), "--no-curve"])
 
 
+def _metrics(server: Running) -> str:
+    with server.client() as client:
+        client.request("GET", "/metrics")
+        return client.getresponse().read().decode()
+
+
 def _recall(server: Running, texts: list[str]) -> float:
     status, answer = server.call("/classify", {"documents": [{"text": text} for text in texts]})
     assert status == 200
@@ -88,7 +94,7 @@ def test_corrections_make_the_model_better(desk: Path, registry: Registry, datab
         after = registry.current()
         assert after != before
         wait_until(lambda: _recall(server, ASKED) > 0.8)
-        wait_until(lambda: {server.call("/readyz")[1]["model_version"] for _ in range(12)} == {after})
+        wait_until(lambda: f'wiretag_model_workers{{version="{after}"}} 2.0' in _metrics(server))
     finally:
         stop.set()
         for asker in askers:
