@@ -83,6 +83,17 @@ def test_all_four_views_by_keyboard_alone(open_page: Open, two: tuple[Running, R
     expect(page.locator("#watch-charts")).to_contain_text("Topics given")
 
 
+def test_a_question_asked_again_at_once_is_answered(open_page: Open, two: tuple[Running, Registry]) -> None:
+    """The browser tells late that a dialog was closed, perhaps when it is open again: the answer to come still counts."""
+    page = open_page(two[0], "models")
+    page.get_by_role("button", name="Activate").click()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Activate").click()
+    page.locator("#confirm-dialog").dispatch_event("close")
+    page.get_by_role("button", name="Yes").click()
+    expect(page.locator("#models-status")).to_contain_text("Switched from")
+
+
 def _answer_queue(page: Page, answer: Callable[[], None]) -> None:
     """Answer what waits for review until nothing is left; who came too early looks again."""
     done = 0

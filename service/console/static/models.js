@@ -137,22 +137,28 @@ function curves(report, labels) {
   return drawn.length ? [h("p", { class: "legend" }, key("ours", "this version"), key("theirs", "the champion of then")), h("div", { class: "charts" }, drawn)] : [];
 }
 
+let asked = null; // the address that a "Yes" will be sent to, once
+
 function ask(title, text, path) {
   const dialog = byId("confirm-dialog");
   byId("h-confirm").textContent = title;
   byId("confirm-text").textContent = text;
   dialog.returnValue = "no";
-  dialog.addEventListener("close", async () => {
-    if (dialog.returnValue !== "yes") return;
-    try {
-      const { model_version: version, before } = await call("POST", path);
-      forget();
-      document.dispatchEvent(new CustomEvent("serving", { detail: version }));
-      await list(before && before !== version ? `Switched from ${before}.` : "");
-      byId("models-status").focus();
-    } catch (error) {
-      show(byId("models-problem"), problem(error));
-    }
-  }, { once: true });
+  asked = path;
   dialog.showModal();
 }
+
+byId("confirm-dialog").addEventListener("close", async ({ target: dialog }) => {
+  if (dialog.open || dialog.returnValue !== "yes" || !asked) return; // the browser may tell late of a question before
+  const path = asked;
+  asked = null;
+  try {
+    const { model_version: version, before } = await call("POST", path);
+    forget();
+    document.dispatchEvent(new CustomEvent("serving", { detail: version }));
+    await list(before && before !== version ? `Switched from ${before}.` : "");
+    byId("models-status").focus();
+  } catch (error) {
+    show(byId("models-problem"), problem(error));
+  }
+});
