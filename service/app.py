@@ -1,6 +1,5 @@
 """The application factory."""
 
-import os
 import re
 import time
 from collections.abc import Callable
@@ -35,7 +34,7 @@ from service import (
 )
 from service.metrics import metrics
 from service.settings import Settings
-from service.wire import check_query, make_types_ready, this_request
+from service.wire import check_query, make_types_ready, new_request_id, this_request
 
 log = structlog.get_logger()
 _HEADERS = (  # of every response; a view may set its own instead, with names written as here
@@ -105,7 +104,7 @@ def _with_headers(serve: Any, environ: Any, start_response: Any) -> Any:
 def _begin() -> None:
     asked, of = this_request(), app_ctx.g
     given = asked.headers.get("X-Request-ID", "")
-    of.request_id = given if _REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
+    of.request_id = given if _REQUEST_ID.fullmatch(given) else new_request_id()
     of.started = time.perf_counter()
     check_query(asked)
 

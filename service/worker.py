@@ -9,7 +9,6 @@ are answered in the loop itself: to hand one over and back takes longer than to 
 import signal
 import socket
 import time
-import uuid
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -34,6 +33,7 @@ from service.connection import SMALL, Connection, RequestBody
 from service.metrics import metrics
 from service.problems import Problem
 from service.reload import reloader
+from service.wire import new_request_id
 
 log = structlog.get_logger()
 QUICK = 16_384  # bytes: a request to classify of up to this size is answered in the loop, within a few milliseconds
@@ -300,7 +300,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._see_off(conn)
 
     def _message(self, problem: Problem, error: str) -> bytes:
-        request_id = uuid.uuid4().hex
+        request_id = new_request_id()
         with self.wsgi.app_context():
             g.request_id = request_id
             response = problem.response()
