@@ -129,10 +129,10 @@ def post() -> Response:
     if key is not None and not _KEY.fullmatch(key):
         raise Problem(400, f"{_KEY_HEADER}: send 1 to 255 printable ASCII characters without spaces, such as a UUID")
     fields = msgspec.structs.asdict(given)
+    check(Correction(**fields), [topic.id for topic in serving().topics])  # as it was sent: bounds count what is repeated
     fields["topics"] = tuple(sorted(set(given.topics)))
     fields["shown"] = None if given.shown is None else tuple(sorted(set(given.shown)))
     correction = Correction(**fields)
-    check(correction, [topic.id for topic in serving().topics])
     with store().use() as opened:
         stored = opened.add(correction, by=g.get("key_name"), key=key)
     answer = json_response(_wire(stored, StoredCorrection))

@@ -143,6 +143,7 @@ def file_app(tmp_path_factory: pytest.TempPathFactory, release: Release) -> Iter
         ({**BODY, "text": "A\x00bank"}, 422, "/text", "NUL character stands at offset 1"),
         ({**BODY, "topics": ["bees"]}, 422, "/topics", "unknown topic 'bees'; there are african_diplomacy, "),
         ({**BODY, "shown": ["A B"]}, 422, "/shown", "topic ids"),
+        ({**BODY, "shown": ["a"] * 101}, 422, "/shown", "at most 100"),
         ({**BODY, "document_id": "d" * 513}, 422, "/document_id", "512 are allowed"),
     ],
 )
